@@ -1,0 +1,247 @@
+"""The one place through which everything a spell does passes.
+
+Lookup, permission, validation, budget, error mapping, spans and recording happen here, in this
+order, for every call of every engine. A feature that wants a second path is missing something
+here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core.bridge import Bridge, Builder, Handle, methods_of
+from llmspell_core.convert import to_value
+from llmspell_core.errors import (
+    BudgetError,
+    InternalError,
+    LimitError,
+    LlmspellError,
+    ValidationError,
+)
+from llmspell_core.handles import Stream
+from llmspell_core.signature import nearest
+from llmspell_core.permissions import denied
+from llmspell_core.telemetry import span
+from llmspell_core.values import BuilderRef, CallbackRef, HandleRef
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from llmspell_core.signature import Method
+    from llmspell_core.session import Session
+    from llmspell_core.values import Value
+
+RUNTIME = "runtime"
+_MAX_SLEEP_MS = 24 * 3600 * 1000
+
+
+class CallContext:
+    """What a method sees of the run that calls it; ask for it with a parameter named ``ctx``."""
+
+    __slots__ = ("effects", "session", "where")
+
+    def __init__(self, session: Session, where: str, effects: tuple[str, ...]) -> None:
+        """Tie the session to one call."""
+        self.session = session
+        self.where = where
+        self.effects = effects
+
+    def require(self, effect: str, name: str | None = None) -> None:
+        """Pass only if the run was granted `effect` (for `name`), and the method declares it.
+
+        Raises:
+            PermissionDeniedError: with the flag that would grant it.
+            InternalError: the method does not declare the effect: a mistake of the bridge's.
+        """
+        if effect not in self.effects:
+            text = f"`{self.where}` uses the effect `{effect}` without declaring it"
+            raise InternalError(text)
+        self.session.permissions.require(effect, name)
+
+
+async def call(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
+    """Answer one call of the script; every failure is an `LlmspellError`.
+
+    `target` is a bridge's name or a handle's number. What ends the run (a limit, a budget) is
+    told to the session before it is raised.
+    """
+    if session.fatal is not None:
+        raise session.fatal
+    started = time.perf_counter()
+    where = f"{target}.{method}" if isinstance(target, str) else method
+    error: LlmspellError | None = None
+    value: Value = None
+    with span("bridge.call", {"llmspell.call": where}):
+        try:
+            value = await _answer(session, target, method, args)
+        except LlmspellError as raised:
+            error = raised
+        except asyncio.CancelledError:
+            _record(session, where, args, started, "cancelled")
+            raise
+        except Exception as raised:  # noqa: BLE001 - the boundary: nothing may pass untyped
+            error = InternalError(f"`{where}` failed: {type(raised).__name__}: {raised}")
+            error.__cause__ = raised
+    if error is None:
+        _record(session, where, args, started, "ok", value)
+        return value
+    error.bridge = error.bridge or (target if isinstance(target, str) else None)
+    error.method = error.method or method
+    if isinstance(error, (BudgetError, LimitError)):
+        session.fail(error)
+    _record(session, where, args, started, error.kind, error.message)
+    raise error
+
+
+async def _answer(
+    session: Session, target: str | int, method: str, args: Sequence[Value]
+) -> Value:
+    owner: Any
+    if target == RUNTIME:
+        return await _runtime(method, args)
+    live = [_revive(session, arg) for arg in args]
+    if isinstance(target, int):
+        owner = session.handles.get(target)
+        where = f"{owner.type_name}:{method}"
+    else:
+        if target not in session.bridges:
+            text = f"unknown bridge `{target}`{nearest(target, list(session.bridges))}"
+            raise ValidationError(text)
+        owner = await session.bridge(target)
+        where = f"{target}.{method}"
+        if "." in method:
+            owner, method, live = _build(owner, method, live, where)
+    found = methods_of(type(owner)).get(method)
+    if found is None:
+        if isinstance(owner, Bridge) and owner.dynamic:
+            answer = await owner.call_member(method, live)
+            return to_value(answer, lambda item: _adopt(session, item))
+        known = list(methods_of(type(owner)))
+        text = f"unknown method `{where}`{nearest(method, known)}"
+        raise ValidationError(text)
+    return await _invoke(session, owner, found, live, where)
+
+
+async def _invoke(
+    session: Session, owner: Any, found: Method, args: list[Any], where: str
+) -> Value:
+    for effect in found.effects:
+        if not session.permissions.allows(effect):
+            raise denied(effect, where=where)
+    positional, named = found.bind(args, where)
+    if found.wants_context:
+        named["ctx"] = CallContext(session, where, found.effects)
+    result = found.function(owner, *positional, **named)
+    if found.streams:
+        return session.handles.add(Stream(_values(session, result)))
+    return to_value(await result, lambda item: _adopt(session, item))
+
+
+async def _values(session: Session, source: AsyncIterator[Any]) -> AsyncIterator[Value]:
+    """Convert each item of a stream; closing this closes the source."""
+    try:
+        async for item in source:
+            yield to_value(item, lambda found: _adopt(session, found))
+    finally:
+        aclose = getattr(source, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+
+def _adopt(session: Session, item: Any) -> Any:
+    """Give a handle or a stream that a bridge returned its number."""
+    if isinstance(item, Handle):
+        return session.handles.add(item)
+    if hasattr(item, "__aiter__"):
+        return session.handles.add(Stream(_values(session, item)))
+    return item
+
+
+def _revive(session: Session, value: Any) -> Any:
+    """Replace the script's references by what they stand for."""
+    if isinstance(value, list):
+        return [_revive(session, item) for item in value]
+    if isinstance(value, dict):
+        return {key: _revive(session, item) for key, item in value.items()}
+    if isinstance(value, CallbackRef):
+        return session.callback(value.id, value.name)
+    if isinstance(value, HandleRef):
+        return session.handles.get(value.id)
+    if isinstance(value, BuilderRef):
+        return _builder(session, value)
+    return value
+
+
+def _builder(session: Session, ref: BuilderRef) -> Builder:
+    """Make a builder's object from what the script recorded: its arguments, then each step."""
+    bridge = session.bridges.get(ref.bridge)
+    known = {cls.name: cls for cls in bridge.builders} if bridge else {}
+    cls = known.get(ref.builder)
+    where = f"{ref.bridge}.{ref.builder}"
+    if cls is None:
+        text = f"unknown builder `{where}`{nearest(ref.builder, list(known))}"
+        raise ValidationError(text)
+    args = [_revive(session, arg) for arg in ref.args]
+    positional, named = cls.create_method().bind(args, where)
+    built = cls(*positional, **named)
+    steps = {name: cls.step_method(name) for name in cls.steps}
+    for name, step_args in ref.steps:
+        if name not in steps:
+            text = f"unknown step `{where}:{name}`{nearest(name, cls.steps)}"
+            raise ValidationError(text)
+        live = [_revive(session, arg) for arg in step_args]
+        positional, named = steps[name].bind(live, f"{where}:{name}")
+        getattr(built, name)(*positional, **named)
+    return built
+
+
+def _build(
+    owner: Any, method: str, live: list[Any], where: str
+) -> tuple[Any, str, list[Any]]:
+    """Take ``sequential.run`` apart: the builder is the first argument, the rest are the call's."""
+    builder, _, rest = method.partition(".")
+    if live and isinstance(live[0], Builder) and live[0].name == builder:
+        live[0].bridge = owner
+        return live[0], rest, live[1:]
+    text = f"`{where}` needs a `{builder}` builder as its first argument"
+    raise ValidationError(text)
+
+
+async def _runtime(method: str, args: Sequence[Value]) -> Value:
+    """Answer the host's own methods, see `docs/protocol.md`, "Reserved target"."""
+    if method != "sleep":
+        text = f"unknown method `runtime.{method}`; known: sleep"
+        raise ValidationError(text)
+    ms = args[0] if args else None
+    if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms <= _MAX_SLEEP_MS:
+        text = "bad argument `ms` to `util.sleep`: expected milliseconds, from 0 to one day"
+        raise ValidationError(text, argument="ms")
+    await asyncio.sleep(ms / 1000)
+    return None
+
+
+def _record(
+    session: Session,
+    where: str,
+    args: Sequence[Value],
+    started: float,
+    outcome: str,
+    answer: Any = None,
+) -> None:
+    if session.recorder is None:
+        return
+    session.record(
+        {
+            "event": "call",
+            "call": where,
+            "args": list(args),
+            "outcome": outcome,
+            "answer": answer,
+            "duration_s": round(time.perf_counter() - started, 6),
+        }
+    )
+
+
+__all__ = ["CallContext", "call"]

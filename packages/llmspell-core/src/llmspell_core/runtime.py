@@ -1,0 +1,285 @@
+"""The runtime: composes engines, bridges, permissions, limits and budget, and runs spells."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_core.budget import Budget, Ledger, Usage
+from llmspell_core.engine import EngineConfig, ScriptEngine
+from llmspell_core.environment import granted_environment
+from llmspell_core.errors import ConfigurationError, InternalError, LlmspellError
+from llmspell_core.header import Header, parse_header, resolve_params
+from llmspell_core.limits import Limits
+from llmspell_core.permissions import Permissions
+from llmspell_core.registry import Plugin, installed
+from llmspell_core.session import Session
+from llmspell_core.source import Source, check_size, read_source
+from llmspell_core.telemetry import span
+from llmspell_core.values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from llmspell_core.bridge import Bridge
+    from llmspell_core.engine import Isolation
+    from llmspell_core.session import LogSink, Recorder
+    from llmspell_core.values import Value
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run gave: its value, what it spent, and how long it took in seconds."""
+
+    value: Any
+    usage: Usage
+    duration_s: float
+
+    @property
+    def cost_usd(self) -> float:
+        """What the run's LLM calls cost, in US dollars."""
+        return self.usage.cost_usd
+
+
+class Runtime:
+    """Runs spells of every installed language::
+
+        async with Runtime() as runtime:
+            result = await runtime.run_file("hello.lua", {"name": "Ada"})
+
+    Engines and bridges come from what is installed; `engines` and `bridges` add to them or take
+    their place by name. One runtime serves many runs at once; it belongs to the event loop it
+    was entered in.
+    """
+
+    def __init__(
+        self,
+        *,
+        engines: Iterable[type[ScriptEngine]] = (),
+        bridges: Iterable[Bridge] = (),
+        permissions: Permissions | None = None,
+        limits: Limits | None = None,
+        budget: Budget | None = None,
+        isolation: Isolation = "locked",
+        require_lock: bool = False,
+        spares: int = 1,
+        environ: Mapping[str, str] | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Configure; nothing is started or imported before the first run.
+
+        `spares` workers are kept ready per engine; `environ` is what grants of ``env`` pick from
+        (default: the process's own); `settings` go to the bridges, by name.
+        """
+        self.permissions = permissions or Permissions()
+        self.limits = limits or Limits()
+        self.budget = budget or Budget()
+        self.config = EngineConfig(
+            isolation=isolation, require_lock=require_lock, spares=spares, limits=self.limits
+        )
+        self._environ = os.environ if environ is None else environ
+        self._settings = {name: dict(value) for name, value in (settings or {}).items()}
+        self._engine_classes = {cls.info.name: cls for cls in engines}
+        self._engines: dict[str, ScriptEngine] = {}
+        self._own_bridges = {bridge.name: bridge for bridge in bridges}
+        self._bridges: dict[str, Bridge] = {}
+        self._sessions: set[Session] = set()
+        self._starting = asyncio.Lock()
+        self._entered = False
+
+    async def __aenter__(self) -> Self:
+        """Enter; engines and bridges start when a spell first needs them."""
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End what still runs, then close engines and bridges, newest first."""
+        self._entered = False
+        for session in list(self._sessions):
+            await session.close()
+        for engine in reversed(self._engines.values()):
+            await engine.close()
+        for bridge in reversed(self._bridges.values()):
+            await bridge.close()
+        self._engines.clear()
+        self._bridges.clear()
+
+    async def run_file(
+        self, path: str | Path, params: Mapping[str, Value] | None = None, **options: Any
+    ) -> RunResult:
+        """Run the spell in the file `path`; its suffix chooses the engine. See `run`."""
+        source = read_source(path)
+        engine = await self.engine_for_suffix(source.suffix, source.name)
+        return await self._run(source, engine, params, **options)
+
+    async def run(
+        self,
+        script: str,
+        params: Mapping[str, Value] | None = None,
+        *,
+        language: str = "lua",
+        name: str | None = None,
+        **options: Any,
+    ) -> RunResult:
+        """Run `script` and return what it gave.
+
+        Options, each for this run alone: `permissions`, `limits`, `ledger` (a `Ledger` over a
+        `Budget`), `seed`, `clock_ms`, `on_log` (called with level and text as the spell prints),
+        `recorder` (called with each crossing), `includes`, `defaults` (for bridges, such as
+        ``{"model": "openai/gpt-4o"}``).
+
+        Raises:
+            LlmspellError: whatever ended the spell, with its place in the script.
+        """
+        engine = await self.engine(language)
+        source = Source(text=script, name=name or engine.default_name)
+        check_size(len(script), source.name)
+        return await self._run(source, engine, params, **options)
+
+    async def validate(self, script: str, *, language: str, name: str | None = None) -> Header:
+        """Parse `script` and its header, run nothing, and return the header.
+
+        Raises:
+            ScriptSyntaxError: where it does not parse.
+        """
+        engine = await self.engine(language)
+        check_size(len(script), name or engine.default_name)
+        await engine.validate_syntax(script, name)
+        return parse_header(script, name or engine.default_name)
+
+    async def validate_file(self, path: str | Path) -> Header:
+        """Parse the spell in the file `path`; see `validate`."""
+        source = read_source(path)
+        engine = await self.engine_for_suffix(source.suffix, source.name)
+        await engine.validate_syntax(source.text, source.name)
+        return parse_header(source.text, source.name)
+
+    async def _run(
+        self,
+        source: Source,
+        engine: ScriptEngine,
+        params: Mapping[str, Value] | None,
+        *,
+        permissions: Permissions | None = None,
+        limits: Limits | None = None,
+        ledger: Ledger | None = None,
+        seed: int | None = None,
+        clock_ms: int | None = None,
+        on_log: LogSink | None = None,
+        recorder: Recorder | None = None,
+        includes: Mapping[str, Mapping[str, str]] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> RunResult:
+        given = resolve_params(parse_header(source.text, source.name), params or {})
+        granted = permissions or self.permissions
+        spent = ledger or Ledger(self.budget)
+        texts = [source.text, *(item["source"] for item in (includes or {}).values())]
+        session = Session(
+            name=source.name,
+            bridges=await self._bridges_for(texts),
+            permissions=granted,
+            limits=limits or self.limits,
+            ledger=spent,
+            env=granted_environment(self._environ, granted),
+            includes=includes,
+            seed=seed,
+            clock_ms=clock_ms,
+            on_log=on_log,
+            recorder=recorder,
+            options=defaults,
+        )
+        started = time.perf_counter()
+        self._sessions.add(session)
+        try:
+            with span("spell.run", {"llmspell.spell": source.name, "llmspell.engine": engine.name}):
+                value = await engine.execute(source.text, given, session=session)
+        except LlmspellError:
+            raise
+        except Exception as error:
+            text = f"{source.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
+            raise InternalError(text) from error
+        finally:
+            self._sessions.discard(session)
+            await session.close()
+        duration_s = time.perf_counter() - started
+        return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s)
+
+    async def engine(self, name: str) -> ScriptEngine:
+        """Return the engine of a language, started.
+
+        Raises:
+            ConfigurationError: none is installed by that name; the message lists those that are.
+        """
+        async with self._starting:
+            started = self._engines.get(name)
+            if started is None:
+                cls = self._engine_classes.get(name) or self._installed_engine(name)
+                started = await cls.create(self.config)
+                self._engines[name] = started
+            return started
+
+    async def engine_for_suffix(self, suffix: str, file: str) -> ScriptEngine:
+        """Return the engine whose suffixes hold `suffix` (with its dot), started.
+
+        Raises:
+            ConfigurationError: no installed engine runs such files.
+        """
+        for cls in self._engine_classes.values():
+            if suffix in cls.info.suffixes:
+                return await self.engine(cls.info.name)
+        for plugin in installed("llmspell.engines").values():
+            if suffix in plugin.load().info.suffixes:
+                return await self.engine(plugin.name)
+        known = ", ".join(self.engine_suffixes())
+        what = f"the suffix `{suffix}`" if suffix else "no suffix"
+        text = f"{file} has {what}; installed engines run: {known or 'nothing, none is installed'}"
+        raise ConfigurationError(text, file=file)
+
+    def engine_suffixes(self) -> dict[str, str]:
+        """Map every suffix that can be run to its engine's name."""
+        classes = dict(self._engine_classes)
+        for plugin in installed("llmspell.engines").values():
+            if plugin.name not in classes:
+                classes[plugin.name] = plugin.load()
+        return {suffix: name for name, cls in classes.items() for suffix in cls.info.suffixes}
+
+    def _installed_engine(self, name: str) -> type[ScriptEngine]:
+        plugins = installed("llmspell.engines")
+        if name not in plugins:
+            known = ", ".join(sorted({*plugins, *self._engine_classes})) or "none"
+            text = f"no engine named `{name}` is installed; installed: {known}"
+            raise ConfigurationError(text, key=name)
+        cls: type[ScriptEngine] = plugins[name].load()
+        return cls
+
+    async def _bridges_for(self, texts: Iterable[str]) -> dict[str, Bridge]:
+        """Open the bridges that a spell names; an installed one that it never names stays closed.
+
+        Importing a bridge costs time and memory, so a spell pays only for what it mentions.
+        """
+        if not self._entered:
+            text = "the runtime is not entered: use `async with Runtime() as runtime:`"
+            raise InternalError(text)
+        plugins = installed("llmspell.bridges")
+        names = {n for n in plugins if any(n in text for text in texts)} | set(self._own_bridges)
+        async with self._starting:
+            for name in sorted(names - set(self._bridges)):
+                bridge = self._own_bridges.get(name) or self._make(plugins[name])
+                await bridge.open()
+                self._bridges[name] = bridge
+        return {name: self._bridges[name] for name in sorted(names)}
+
+    def _make(self, plugin: Plugin) -> Bridge:
+        cls: type[Bridge] = plugin.load()
+        return cls.from_settings(self._settings.get(plugin.name, {}))

@@ -1,0 +1,150 @@
+"""One run: its bridges, permissions, budget, handles and callbacks, and the end of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core.bridge import Bridge, Callback
+from llmspell_core.budget import Ledger
+from llmspell_core.errors import InternalError, LimitError, LlmspellError
+from llmspell_core.handles import HandleTable
+from llmspell_core.limits import Limits, limit_error
+from llmspell_core.permissions import Permissions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from llmspell_core.values import Value
+
+    LogSink = Callable[[str, str], None]
+    Invoker = Callable[[int, Sequence[Value]], Awaitable[Value]]
+    Recorder = Callable[[dict[str, Any]], None]
+
+ACTIVE_CALLBACKS = 48
+"""Callbacks that may run at once; fewer than the calls in flight, so that they cannot deadlock."""
+
+
+class Session:
+    """Everything one run of a spell has on the host's side.
+
+    An engine gives it to `llmspell_core.dispatch.call` for each call of the script, sets
+    `invoker` if it can run the script's callbacks, and leaves closing to whoever made it.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "spell",
+        bridges: Mapping[str, Bridge] | None = None,
+        permissions: Permissions | None = None,
+        limits: Limits | None = None,
+        ledger: Ledger | None = None,
+        env: Mapping[str, str] | None = None,
+        includes: Mapping[str, Mapping[str, str]] | None = None,
+        seed: int | None = None,
+        clock_ms: int | None = None,
+        on_log: LogSink | None = None,
+        recorder: Recorder | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Prepare a run; `seed` and `clock_ms` (Unix time) are fresh unless given."""
+        self.name = name
+        self.bridges = dict(bridges or {})
+        self.permissions = permissions or Permissions()
+        self.limits = limits or Limits()
+        self.ledger = ledger or Ledger()
+        self.env = dict(env or {})
+        self.includes = dict(includes or {})
+        self.seed = int.from_bytes(os.urandom(8), "big") >> 1 if seed is None else seed
+        self.clock_ms = time.time_ns() // 1_000_000 if clock_ms is None else clock_ms
+        self.options = dict(options or {})
+        self.handles = HandleTable(self.limits.handles)
+        self.invoker: Invoker | None = None
+        self.recorder = recorder
+        self.fatal: LlmspellError | None = None
+        self.on_fatal: Callable[[LlmspellError], None] | None = None
+        self.closed = False
+        self._on_log = on_log
+        self._log_bytes = 0
+        self._active_callbacks = 0
+        self._run_bridges: dict[str, Bridge] = {}
+        self._opening = asyncio.Lock()
+
+    def manifest(self) -> dict[str, Any]:
+        """Describe the bridges to a guest."""
+        return {name: bridge.manifest() for name, bridge in self.bridges.items()}
+
+    def log(self, level: str, text: str) -> None:
+        """Show what the spell printed; past the limit the run fails."""
+        self._log_bytes += len(text) + 1
+        if self._log_bytes > self.limits.log_bytes:
+            self.fail(limit_error("log", self.limits.log_bytes))
+            return
+        if self._on_log is not None:
+            self._on_log(level, text)
+
+    def fail(self, error: LlmspellError) -> None:
+        """End the run with `error`, whatever the script catches; the first error stays."""
+        if self.fatal is None:
+            self.fatal = error
+            if self.on_fatal is not None:
+                self.on_fatal(error)
+
+    def callback(self, number: int, name: str) -> Callback:
+        """Make the script's function of a number callable for bridges."""
+        return Callback(number, name, self._invoke)
+
+    async def _invoke(self, number: int, args: Sequence[Value]) -> Value:
+        if self.invoker is None or self.closed:
+            text = "this engine cannot run the script's functions now"
+            raise InternalError(text)
+        if self._active_callbacks >= ACTIVE_CALLBACKS:
+            raise _too_many_callbacks(self.limits)
+        self._active_callbacks += 1
+        try:
+            return await self.invoker(number, args)
+        finally:
+            self._active_callbacks -= 1
+
+    async def bridge(self, name: str) -> Bridge:
+        """Find a bridge by name; those of scope ``run`` are opened for this run on first use."""
+        shared = self.bridges[name]
+        if shared.scope != "run":
+            return shared
+        async with self._opening:
+            own = self._run_bridges.get(name)
+            if own is None:
+                own = shared.for_run(self)
+                await own.open()
+                self._run_bridges[name] = own
+            return own
+
+    async def close(self) -> None:
+        """Close every handle and every bridge of this run, newest first; never fails."""
+        self.closed = True
+        failed = await self.handles.close()
+        for bridge in reversed(self._run_bridges.values()):
+            try:
+                await bridge.close()
+            except Exception as error:  # noqa: BLE001 - the others must still be closed
+                failed.append(error)
+        self._run_bridges.clear()
+        self.invoker = None
+        for error in failed:
+            self.record({"event": "close_failed", "error": f"{type(error).__name__}: {error}"})
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Hand one event to the recorder, if there is one."""
+        if self.recorder is not None:
+            self.recorder(event)
+
+
+def _too_many_callbacks(limits: Limits) -> LimitError:
+    text = (
+        f"callbacks call callbacks deeper than {limits.callback_nesting} levels, "
+        f"or more than {ACTIVE_CALLBACKS} run at once"
+    )
+    return LimitError(text, limit="callback_nesting", value=limits.callback_nesting)
