@@ -11,16 +11,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmspell_core.bridge import (
         Bridge as Bridge,
+    )
+    from llmspell_core.bridge import (
         Builder as Builder,
+    )
+    from llmspell_core.bridge import (
         Callback as Callback,
+    )
+    from llmspell_core.bridge import (
         Handle as Handle,
+    )
+    from llmspell_core.bridge import (
         method as method,
+    )
+    from llmspell_core.bridge import (
         methods_of as methods_of,
     )
     from llmspell_core.budget import (
         Budget as Budget,
+    )
+    from llmspell_core.budget import (
         Ledger as Ledger,
+    )
+    from llmspell_core.budget import (
         Reservation as Reservation,
+    )
+    from llmspell_core.budget import (
         Usage as Usage,
     )
     from llmspell_core.dispatch import (
@@ -28,40 +44,98 @@ if TYPE_CHECKING:
     )
     from llmspell_core.engine import (
         CAPABILITIES as CAPABILITIES,
+    )
+    from llmspell_core.engine import (
         EngineConfig as EngineConfig,
+    )
+    from llmspell_core.engine import (
         EngineInfo as EngineInfo,
+    )
+    from llmspell_core.engine import (
         ScriptEngine as ScriptEngine,
     )
     from llmspell_core.errors import (
         AgentError as AgentError,
+    )
+    from llmspell_core.errors import (
         AuthenticationError as AuthenticationError,
+    )
+    from llmspell_core.errors import (
         BadResponseError as BadResponseError,
+    )
+    from llmspell_core.errors import (
         BudgetError as BudgetError,
+    )
+    from llmspell_core.errors import (
         CancelledSpellError as CancelledSpellError,
+    )
+    from llmspell_core.errors import (
         ConfigurationError as ConfigurationError,
+    )
+    from llmspell_core.errors import (
         ContextWindowError as ContextWindowError,
+    )
+    from llmspell_core.errors import (
         ConversionError as ConversionError,
+    )
+    from llmspell_core.errors import (
         Frame as Frame,
+    )
+    from llmspell_core.errors import (
         InternalError as InternalError,
+    )
+    from llmspell_core.errors import (
         LimitError as LimitError,
+    )
+    from llmspell_core.errors import (
         LlmspellError as LlmspellError,
+    )
+    from llmspell_core.errors import (
         ModelNotFoundError as ModelNotFoundError,
+    )
+    from llmspell_core.errors import (
         NetworkError as NetworkError,
+    )
+    from llmspell_core.errors import (
         PermissionDeniedError as PermissionDeniedError,
+    )
+    from llmspell_core.errors import (
         PluginError as PluginError,
+    )
+    from llmspell_core.errors import (
         ProviderError as ProviderError,
+    )
+    from llmspell_core.errors import (
         RateLimitError as RateLimitError,
+    )
+    from llmspell_core.errors import (
         ScriptError as ScriptError,
+    )
+    from llmspell_core.errors import (
         ScriptRuntimeError as ScriptRuntimeError,
+    )
+    from llmspell_core.errors import (
         ScriptSyntaxError as ScriptSyntaxError,
+    )
+    from llmspell_core.errors import (
         ScriptTimeoutError as ScriptTimeoutError,
+    )
+    from llmspell_core.errors import (
         ToolError as ToolError,
+    )
+    from llmspell_core.errors import (
         UnsupportedError as UnsupportedError,
+    )
+    from llmspell_core.errors import (
         ValidationError as ValidationError,
+    )
+    from llmspell_core.errors import (
         WorkflowError as WorkflowError,
     )
     from llmspell_core.header import (
         Header as Header,
+    )
+    from llmspell_core.header import (
         parse_header as parse_header,
     )
     from llmspell_core.limits import (
@@ -72,10 +146,14 @@ if TYPE_CHECKING:
     )
     from llmspell_core.registry import (
         Plugin as Plugin,
+    )
+    from llmspell_core.registry import (
         installed as installed,
     )
     from llmspell_core.runtime import (
         RunResult as RunResult,
+    )
+    from llmspell_core.runtime import (
         Runtime as Runtime,
     )
     from llmspell_core.session import (
@@ -83,6 +161,8 @@ if TYPE_CHECKING:
     )
     from llmspell_core.source import (
         Source as Source,
+    )
+    from llmspell_core.source import (
         read_source as read_source,
     )
     from llmspell_core.sync import (
@@ -90,8 +170,14 @@ if TYPE_CHECKING:
     )
     from llmspell_core.values import (
         Bounds as Bounds,
+    )
+    from llmspell_core.values import (
         TextRecord as TextRecord,
+    )
+    from llmspell_core.values import (
         Value as Value,
+    )
+    from llmspell_core.values import (
         check_value as check_value,
     )
 
@@ -110,9 +196,7 @@ _MODULES = {
         "Reservation",
         "Usage",
     ),
-    "dispatch": (
-        "CallContext",
-    ),
+    "dispatch": ("CallContext",),
     "engine": (
         "CAPABILITIES",
         "EngineConfig",
@@ -151,12 +235,8 @@ _MODULES = {
         "Header",
         "parse_header",
     ),
-    "limits": (
-        "Limits",
-    ),
-    "permissions": (
-        "Permissions",
-    ),
+    "limits": ("Limits",),
+    "permissions": ("Permissions",),
     "registry": (
         "Plugin",
         "installed",
@@ -165,16 +245,12 @@ _MODULES = {
         "RunResult",
         "Runtime",
     ),
-    "session": (
-        "Session",
-    ),
+    "session": ("Session",),
     "source": (
         "Source",
         "read_source",
     ),
-    "sync": (
-        "SyncRuntime",
-    ),
+    "sync": ("SyncRuntime",),
     "values": (
         "Bounds",
         "TextRecord",
@@ -185,6 +261,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "CAPABILITIES",
     "AgentError",
     "AuthenticationError",
     "BadResponseError",
@@ -193,7 +270,6 @@ __all__ = [
     "Budget",
     "BudgetError",
     "Builder",
-    "CAPABILITIES",
     "CallContext",
     "Callback",
     "CancelledSpellError",
@@ -251,7 +327,7 @@ def __getattr__(name: str) -> object:
     if module is None:
         text = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(text)
-    from importlib import import_module  # noqa: PLC0415 - only when a name is first used
+    from importlib import import_module
 
     value = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value

@@ -150,9 +150,7 @@ class Bridge:
     @classmethod
     def manifest(cls) -> dict[str, Any]:
         """Describe the bridge to a guest, see `docs/protocol.md`, "Start record"."""
-        builders = {
-            b.name: {"steps": list(b.steps), "methods": flags_of(b)} for b in cls.builders
-        }
+        builders = {b.name: {"steps": list(b.steps), "methods": flags_of(b)} for b in cls.builders}
         return {"methods": flags_of(cls), "open": cls.dynamic, "builders": builders}
 
 

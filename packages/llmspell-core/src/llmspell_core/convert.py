@@ -106,7 +106,7 @@ def _coerce(value: Any, hint: Any) -> Any:  # noqa: PLR0911 - one line for each 
     if hasattr(hint, "__metadata__"):
         return _coerce(value, hint.__origin__)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct) and isinstance(value, dict):
-        from typing import get_type_hints  # noqa: PLC0415 - only on this rare path
+        from typing import get_type_hints
 
         hints = get_type_hints(hint, include_extras=True)
         return {k: _coerce(v, hints.get(k, Any)) for k, v in value.items()}
@@ -155,6 +155,15 @@ def accepts_map(hint: Any) -> bool:
         return get_origin(hint) is not None and get_origin(hint) not in (list, tuple, set)
     is_record = issubclass(hint, msgspec.Struct) or hasattr(hint, "model_validate")
     return is_record or hasattr(hint, "__total__") or hasattr(hint, "__dataclass_fields__")
+
+
+def accepts_list(hint: Any) -> bool:
+    """Say whether a value of type `hint` may be a list."""
+    if hasattr(hint, "__metadata__"):
+        return accepts_list(hint.__origin__)
+    if _is_union(hint):
+        return any(accepts_list(member) for member in get_args(hint))
+    return hint is Any or hint is list or get_origin(hint) is list
 
 
 def json_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -21,16 +21,16 @@ from llmspell_core.errors import (
     ValidationError,
 )
 from llmspell_core.handles import Stream
-from llmspell_core.signature import nearest
 from llmspell_core.permissions import denied
+from llmspell_core.signature import nearest
 from llmspell_core.telemetry import span
 from llmspell_core.values import BuilderRef, CallbackRef, HandleRef
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from llmspell_core.signature import Method
     from llmspell_core.session import Session
+    from llmspell_core.signature import Method
     from llmspell_core.values import Value
 
 RUNTIME = "runtime"
@@ -95,9 +95,7 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
     raise error
 
 
-async def _answer(
-    session: Session, target: str | int, method: str, args: Sequence[Value]
-) -> Value:
+async def _answer(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
     owner: Any
     if target == RUNTIME:
         return await _runtime(method, args)
@@ -117,7 +115,7 @@ async def _answer(
     if found is None:
         if isinstance(owner, Bridge) and owner.dynamic:
             answer = await owner.call_member(method, live)
-            return to_value(answer, lambda item: _adopt(session, item))
+            return _to_value(session, answer)
         known = list(methods_of(type(owner)))
         text = f"unknown method `{where}`{nearest(method, known)}"
         raise ValidationError(text)
@@ -136,18 +134,23 @@ async def _invoke(
     result = found.function(owner, *positional, **named)
     if found.streams:
         return session.handles.add(Stream(_values(session, result)))
-    return to_value(await result, lambda item: _adopt(session, item))
+    return _to_value(session, await result)
 
 
 async def _values(session: Session, source: AsyncIterator[Any]) -> AsyncIterator[Value]:
     """Convert each item of a stream; closing this closes the source."""
     try:
         async for item in source:
-            yield to_value(item, lambda found: _adopt(session, found))
+            yield _to_value(session, item)
     finally:
         aclose = getattr(source, "aclose", None)
         if aclose is not None:
             await aclose()
+
+
+def _to_value(session: Session, result: Any) -> Value:
+    value: Value = to_value(result, lambda item: _adopt(session, item))
+    return value
 
 
 def _adopt(session: Session, item: Any) -> Any:
@@ -197,9 +200,7 @@ def _builder(session: Session, ref: BuilderRef) -> Builder:
     return built
 
 
-def _build(
-    owner: Any, method: str, live: list[Any], where: str
-) -> tuple[Any, str, list[Any]]:
+def _build(owner: Any, method: str, live: list[Any], where: str) -> tuple[Any, str, list[Any]]:
     """Take ``sequential.run`` apart: the builder is the first argument, the rest are the call's."""
     builder, _, rest = method.partition(".")
     if live and isinstance(live[0], Builder) and live[0].name == builder:
@@ -222,7 +223,7 @@ async def _runtime(method: str, args: Sequence[Value]) -> Value:
     return None
 
 
-def _record(
+def _record(  # noqa: PLR0917 - one event has this many parts
     session: Session,
     where: str,
     args: Sequence[Value],

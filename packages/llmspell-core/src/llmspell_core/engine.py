@@ -1,10 +1,12 @@
-"""The interface of a script engine. Implement three things and it runs spells::
+"""The interface of a script engine.
 
-    class MyEngine(ScriptEngine):
-        info = EngineInfo(name="my", language="My", version="1.0", suffixes=(".my",))
+Implement three things and it runs spells::
 
-        async def run_script(self, script, params, session): ...
-        async def check_syntax(self, script, name): ...
+class MyEngine(ScriptEngine):
+    info = EngineInfo(name="my", language="My", version="1.0", suffixes=(".my",))
+
+    async def run_script(self, script, params, session): ...
+    async def check_syntax(self, script, name): ...
 """
 
 from __future__ import annotations

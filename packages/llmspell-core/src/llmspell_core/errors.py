@@ -172,7 +172,7 @@ class ProviderError(LlmspellError):
     """A model's provider refused, failed or answered nonsense."""
 
     kind = "provider"
-    fields = ("provider", "model", "status_code")
+    fields: ClassVar[tuple[str, ...]] = ("provider", "model", "status_code")
     provider: str | None
     model: str | None
     status_code: int | None
@@ -189,7 +189,7 @@ class RateLimitError(ProviderError):
 
     kind = "rate_limit"
     retryable_by_default = True
-    fields = (*ProviderError.fields, "retry_after_s")
+    fields = ("provider", "model", "status_code", "retry_after_s")
     retry_after_s: float | None
 
 

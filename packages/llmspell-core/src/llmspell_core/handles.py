@@ -35,12 +35,14 @@ class Stream(Handle):
         self._end: tuple[str, Any] | None = None
 
     @method()
-    async def next(self, credits: Annotated[int, "How many items at most"] = CREDITS) -> dict[str, Any]:
+    async def next(
+        self, limit: Annotated[int, "How many items at most"] = CREDITS
+    ) -> dict[str, Any]:
         """Wait for at least one item, and return those that are there."""
         if self._pump is None and self._end is None:
             self._pump = asyncio.create_task(self._read(), name="llmspell-stream")
         items: list[Any] = []
-        while self._end is None and len(items) < max(1, min(credits, CREDITS)):
+        while self._end is None and len(items) < max(1, min(limit, CREDITS)):
             if items and self._queue.empty():
                 break
             kind, item = await self._queue.get()

@@ -88,7 +88,7 @@ def parse_header(text: str, name: str = "spell") -> Header:
 
 
 def _toml(text: str, name: str, first: int) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - 15 ms that a spell without a header does not need
+    import tomllib
 
     try:
         return tomllib.loads(text)
@@ -109,8 +109,11 @@ def _typed(data: dict[str, Any], name: str, first: int) -> Header:
         if param.type not in TYPES:
             text = f"params.{key}: unknown type {param.type!r}{nearest(param.type, TYPES)}"
             raise _error(text, name, first)
-        if param.default is not None:
-            _check(key, param.default, param)
+        try:
+            if param.default is not None:
+                _check(key, param.default, param)
+        except ValidationError as error:
+            raise _error(f"params.{key}.default: {error}", name, first) from None
     return header
 
 

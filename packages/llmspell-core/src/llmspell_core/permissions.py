@@ -64,7 +64,7 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
         if pattern == name:
             return True
         if "*" in pattern:
-            from fnmatch import fnmatchcase  # noqa: PLC0415 - 3 ms that most runs do not need
+            from fnmatch import fnmatchcase
 
             if fnmatchcase(name, pattern):
                 return True

@@ -34,7 +34,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             PluginError: it cannot be imported; the message names the distribution.
         """
-        from importlib import import_module  # noqa: PLC0415 - the only use
+        from importlib import import_module
 
         module, _, attribute = self.target.partition(":")
         try:

@@ -48,7 +48,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runtime:
-    """Runs spells of every installed language::
+    """Runs spells of every installed language.
+
+    ::
 
         async with Runtime() as runtime:
             result = await runtime.run_file("hello.lua", {"name": "Ada"})
@@ -111,7 +113,8 @@ class Runtime:
         for engine in reversed(self._engines.values()):
             await engine.close()
         for bridge in reversed(self._bridges.values()):
-            await bridge.close()
+            if bridge.scope == "runtime":
+                await bridge.close()
         self._engines.clear()
         self._bridges.clear()
 
@@ -207,7 +210,9 @@ class Runtime:
         except LlmspellError:
             raise
         except Exception as error:
-            text = f"{source.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
+            text = (
+                f"{source.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
+            )
             raise InternalError(text) from error
         finally:
             self._sessions.discard(session)
@@ -276,7 +281,8 @@ class Runtime:
         async with self._starting:
             for name in sorted(names - set(self._bridges)):
                 bridge = self._own_bridges.get(name) or self._make(plugins[name])
-                await bridge.open()
+                if bridge.scope == "runtime":
+                    await bridge.open()
                 self._bridges[name] = bridge
         return {name: self._bridges[name] for name in sorted(names)}
 

@@ -133,8 +133,8 @@ class Session:
                 failed.append(error)
         self._run_bridges.clear()
         self.invoker = None
-        for error in failed:
-            self.record({"event": "close_failed", "error": f"{type(error).__name__}: {error}"})
+        for failure in failed:
+            self.record({"event": "close_failed", "error": repr(failure)})
 
     def record(self, event: dict[str, Any]) -> None:
         """Hand one event to the recorder, if there is one."""

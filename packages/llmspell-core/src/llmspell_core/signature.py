@@ -10,12 +10,12 @@ How a call's arguments are bound (the same in every language):
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from llmspell_core.convert import accepts_map, convert, json_schema
-from llmspell_core.errors import ValidationError
+from llmspell_core.convert import accepts_list, accepts_map, convert, json_schema
+from llmspell_core.errors import InternalError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +39,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
 class Method:
     """A function marked with `llmspell_core.method`, seen as part of a script's API."""
 
-    def __init__(
-        self, name: str, function: Callable[..., Any], options: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         """Read what the function's code object tells; its hints are resolved on first use.
 
         `options` are what `llmspell_core.method` was given.
@@ -74,18 +72,31 @@ class Method:
 
     @property
     def hints(self) -> dict[str, Any]:
-        """The function's resolved type hints, `Annotated` kept."""
-        if self._hints is None:
-            from typing import get_type_hints  # noqa: PLC0415 - only where a call needs it
+        """The parameters' resolved type hints, `Annotated` kept.
 
-            self._hints = get_type_hints(self.function, include_extras=True)
+        Raises:
+            InternalError: one names a type that its module does not import at run time.
+        """
+        if self._hints is None:
+            names = {k: v for k, v in self.function.__annotations__.items() if k != "return"}
+            self._hints = _resolve(self.function, names)
         return self._hints
+
+    @property
+    def returns(self) -> Any:
+        """The type of the answer, or of each item of a stream; `Any` where it is not known."""
+        try:
+            name = self.function.__annotations__.get("return", Any)
+            hint = _resolve(self.function, {"return": name})["return"]
+        except InternalError:
+            return Any
+        return get_args(hint)[0] if self.streams and get_args(hint) else hint
 
     @property
     def params(self) -> tuple[Param, ...]:
         """The parameters in order, positional ones first."""
-        defaults = dict(self.function.__kwdefaults__ or {})  # type: ignore[attr-defined]
-        values = self.function.__defaults__ or ()  # type: ignore[attr-defined]
+        defaults = dict(self.function.__kwdefaults__ or {})
+        values = self.function.__defaults__ or ()
         if values:
             defaults.update(zip(self.positional[-len(values) :], values, strict=True))
         return tuple(
@@ -122,7 +133,7 @@ class Method:
     def returns_schema(self) -> dict[str, Any]:
         """The JSON Schema of the answer, or of each item of a stream."""
         definitions: dict[str, Any] = {}
-        schema = json_schema(self.hints.get("return", Any), definitions)
+        schema = json_schema(self.returns, definitions)
         return {**schema, "$defs": definitions} if definitions else schema
 
     def bind(self, args: Sequence[Any], where: str) -> tuple[list[Any], dict[str, Any]]:
@@ -134,9 +145,7 @@ class Method:
             ValidationError: it names the argument and what was expected.
         """
         positional, named = self._split(list(args), where)
-        values: dict[str, Any] = {}
-        for name, value in zip(self.positional, positional, strict=False):
-            values[name] = value
+        values: dict[str, Any] = dict(zip(self.positional, positional, strict=False))
         for name, value in named.items():
             if name in values:
                 text = f"argument `{name}` of `{where}` is given twice"
@@ -167,7 +176,9 @@ class Method:
         if isinstance(last, dict):
             index = len(args) - 1
             beyond = index >= len(self.positional)
-            takes_map = not beyond and accepts_map(self.hints.get(self.positional[index], Any))
+            hint = Any if beyond else self.hints.get(self.positional[index], Any)
+            # an empty table is Lua's empty list as well
+            takes_map = accepts_map(hint) or (not last and accepts_list(hint))
             if beyond and self.keywords and not self.varargs:
                 return self._at_most(args[:-1], where), last
             if not beyond and not takes_map and (index == 0 or self.keywords):
@@ -190,9 +201,28 @@ class Method:
         return (*self.positional, *self.keywords)
 
 
+class _Annotated:
+    """Stands for a function whose annotations are only a part of the real ones."""
+
+
+def _resolve(function: Callable[..., Any], annotations: dict[str, Any]) -> dict[str, Any]:
+    from typing import get_type_hints  # only where a call needs it
+
+    stand_in = _Annotated()
+    stand_in.__annotations__ = annotations
+    try:
+        return get_type_hints(stand_in, function.__globals__, include_extras=True)
+    except NameError as error:
+        text = (
+            f"the type hints of `{function.__qualname__}` cannot be resolved: {error}; "
+            "import the type at run time, not under TYPE_CHECKING"
+        )
+        raise InternalError(text) from error
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """Suggest the nearest known name, as the end of an error's sentence."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only for an error's text
+    from difflib import get_close_matches
 
     found = get_close_matches(name, known, n=1)
     if found:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class SyncRuntime:
-    """A `Runtime` that blocks until each spell is done::
+    """A `Runtime` that blocks until each spell is done.
+
+    ::
 
         with SyncRuntime() as runtime:
             print(runtime.run_file("hello.lua").value)

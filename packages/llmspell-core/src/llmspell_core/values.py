@@ -14,6 +14,7 @@ from llmspell_core.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
@@ -28,7 +29,7 @@ class TextRecord(str):
     __slots__ = ("fields",)
     fields: dict[str, Value]
 
-    def __new__(cls, content: str, fields: Mapping[str, Value] | None = None) -> TextRecord:
+    def __new__(cls, content: str, fields: Mapping[str, Value] | None = None) -> Self:
         """Make a record of `content` and further `fields`."""
         record = super().__new__(cls, content)
         record.fields = {**(fields or {}), "content": content}
@@ -44,7 +45,7 @@ class HandleRef(msgspec.Struct, frozen=True):
 
     id: int
     type: str = ""
-    methods: dict[str, int] = {}  # noqa: RUF012 - msgspec copies defaults
+    methods: dict[str, int] = {}
 
 
 class CallbackRef(msgspec.Struct, frozen=True):
@@ -63,8 +64,7 @@ class BuilderRef(msgspec.Struct, frozen=True):
     steps: list[tuple[str, list[Any]]]
 
 
-Value: TypeAlias = Union[  # noqa: UP007 - evaluated at run time, before Python 3.14's lazy `|`
-    None,
+Value: TypeAlias = Union[
     bool,
     int,
     float,
@@ -76,6 +76,7 @@ Value: TypeAlias = Union[  # noqa: UP007 - evaluated at run time, before Python 
     BuilderRef,
     "list[Value]",
     "dict[str, Value]",
+    None,
 ]
 
 
@@ -108,22 +109,13 @@ class _Checker:
         self.bytes = 0
 
     def walk(self, value: object, path: str, depth: int) -> None:
-        self.nodes += 1
-        if depth > self.bounds.depth:
-            self.refuse(f"nested deeper than {self.bounds.depth} levels (a cycle?)", path)
-        if self.nodes > self.bounds.nodes:
-            self.refuse(f"more than {self.bounds.nodes:,} values", path)
+        self.count(path, depth)
         if value is None or isinstance(value, (bool, float, HandleRef, CallbackRef)):
             return
-        if isinstance(value, int):
-            if not INT_MIN <= value <= INT_MAX:
-                self.refuse(f"integer {value} does not fit in 64 bits", path)
+        if isinstance(value, (int, str, bytes)) and not isinstance(value, TextRecord):
+            self.leaf(value, path)
         elif isinstance(value, TextRecord):
             self.walk_dict(value.fields, path, depth)
-        elif isinstance(value, (str, bytes)):
-            self.bytes += len(value)
-            if self.bytes > self.bounds.message_bytes:
-                self.refuse(f"larger than {self.bounds.message_bytes:,} bytes", path)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 self.walk(item, join_path(path, index), depth + 1)
@@ -135,6 +127,22 @@ class _Checker:
                 self.walk(args, join_path(path, name), depth + 1)
         else:
             self.refuse(f"a {type(value).__name__} cannot cross to a script", path)
+
+    def count(self, path: str, depth: int) -> None:
+        self.nodes += 1
+        if depth > self.bounds.depth:
+            self.refuse(f"nested deeper than {self.bounds.depth} levels (a cycle?)", path)
+        if self.nodes > self.bounds.nodes:
+            self.refuse(f"more than {self.bounds.nodes:,} values", path)
+
+    def leaf(self, value: int | str | bytes, path: str) -> None:
+        if isinstance(value, int):
+            if not INT_MIN <= value <= INT_MAX:
+                self.refuse(f"integer {value} does not fit in 64 bits", path)
+            return
+        self.bytes += len(value)
+        if self.bytes > self.bounds.message_bytes:
+            self.refuse(f"larger than {self.bounds.message_bytes:,} bytes", path)
 
     def walk_dict(self, value: dict[Any, Any], path: str, depth: int) -> None:
         for key, item in value.items():

@@ -1,0 +1,98 @@
+"""`WorkerEngine`: a script engine whose guest runs in workers. A language adds its guest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llmspell_core.engine import EngineConfig, ScriptEngine
+from llmspell_core.errors import UnsupportedError
+from llmspell_core.limits import Limits
+from llmspell_core.session import Session
+from llmspell_core.values import DEFAULT_BOUNDS
+from llmspell_engines.codec import encode
+from llmspell_engines.host.launch import make_launcher
+from llmspell_engines.host.pool import Pool
+from llmspell_engines.host.run import Run
+from llmspell_engines.protocol import START, VALIDATE
+
+if TYPE_CHECKING:
+    from llmspell_core.values import Value
+    from llmspell_engines.host.worker import Worker
+
+VALIDATION = Limits(timeout_s=10.0, cpu_s=10.0)
+
+
+class WorkerEngine(ScriptEngine):
+    """Runs each script in a worker of its own.
+
+    `guest` is the import spec of its `Guest`, such as ``llmspell_engines.lua.guest:LuaGuest``.
+    """
+
+    guest: ClassVar[str]
+
+    def __init__(self, config: EngineConfig | None = None) -> None:
+        """Prepare the workers; none is started yet."""
+        super().__init__(config)
+        self._pool: Pool | None = None
+
+    async def start(self) -> None:
+        """Start the zygote; it gets ready while the caller goes on."""
+        launcher = make_launcher(self.guest, self.config.isolation)
+        memory_bytes = self._memory_bytes(self.limits)
+        pool = Pool(launcher, spares=self.config.spares, memory_bytes=memory_bytes)
+        self._pool = await pool.__aenter__()
+
+    async def close(self) -> None:
+        """End the zygote and every worker."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.__aexit__(None, None, None)
+
+    async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
+        """Run `script` in a fresh worker; see `ScriptEngine.run_script`."""
+        start = {
+            "name": session.name,
+            "source": script,
+            "params": params,
+            "env": session.env,
+            "seed": session.seed,
+            "clock_ms": session.clock_ms,
+            "includes": {name: dict(item) for name, item in session.includes.items()},
+            "bridges": session.manifest(),
+            "limits": {
+                "depth": DEFAULT_BOUNDS.depth,
+                "nodes": DEFAULT_BOUNDS.nodes,
+                "message_bytes": DEFAULT_BOUNDS.message_bytes,
+                "result_bytes": session.limits.result_bytes,
+                "calls_in_flight": session.limits.calls_in_flight,
+            },
+        }
+        payload = encode(start)
+        worker = await self._acquire(session.limits)
+        return await Run(worker, session).execute(START, payload)
+
+    async def check_syntax(self, script: str, name: str) -> None:
+        """Compile `script` in a worker; see `ScriptEngine.check_syntax`."""
+        payload = encode({"name": name, "source": script})
+        worker = await self._acquire(VALIDATION)
+        session = Session(name=name, limits=VALIDATION)
+        try:
+            await Run(worker, session).execute(VALIDATE, payload)
+        finally:
+            await session.close()
+
+    async def _acquire(self, limits: Limits) -> Worker:
+        if self._pool is None:
+            text = f"the engine `{self.name}` is not started: use `await {type(self).__name__}.create()`"
+            raise UnsupportedError(text)
+        worker = await self._pool.acquire_with(self._memory_bytes(limits))
+        if self.config.require_lock and worker.level != "locked":
+            worker.kill("unlocked")
+            reason = worker.about.get("reason") or "no kernel lock"
+            text = f"the kernel lock is required, and not to be had here: {reason}"
+            raise UnsupportedError(text, capability="locked")
+        return worker
+
+    def _memory_bytes(self, limits: Limits) -> int | None:
+        """Return the limit for a worker; at isolation ``inproc`` there can be none."""
+        return None if self.config.isolation == "inproc" else limits.memory_bytes

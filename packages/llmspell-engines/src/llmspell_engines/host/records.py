@@ -1,0 +1,95 @@
+"""Error records: how errors cross, see `docs/protocol.md`, "Error record".
+
+A record from a worker is hostile input: its texts are bounded, its kind is one of ours or taken
+for ``runtime``, and its details become attributes only where the kind has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core.errors import KINDS, Frame, InternalError, LlmspellError, ScriptRuntimeError
+from llmspell_core.limits import limit_error
+
+if TYPE_CHECKING:
+    from llmspell_core.limits import Limits
+
+MAX_MESSAGE = 10_000
+MAX_FRAMES = 100
+_GUEST_LIMITS = ("memory", "result", "log")
+
+
+def to_record(error: LlmspellError, ref: int | None = None) -> dict[str, Any]:
+    """Write an error for the guest; `ref` is the call it answers."""
+    record: dict[str, Any] = {
+        "kind": error.kind,
+        "message": error.message[:MAX_MESSAGE],
+        "retryable": error.retryable,
+    }
+    for name in ("bridge", "method"):
+        value = getattr(error, name)
+        if value is not None:
+            record[name] = value
+    details = {name: value for name, value in error.details.items() if value is not None}
+    if details:
+        record["details"] = details
+    if ref is not None:
+        record["ref"] = ref
+    return record
+
+
+def from_record(record: Any, limits: Limits) -> LlmspellError:
+    """Read the error that a guest reports."""
+    if not isinstance(record, dict):
+        return InternalError("the worker reported a failure without saying which")
+    kind = record.get("kind")
+    details = record.get("details")
+    details = details if isinstance(details, dict) else {}
+    if kind == "limit" and details.get("limit") in _GUEST_LIMITS:
+        name = str(details["limit"])
+        error: LlmspellError = limit_error(name, getattr(limits, f"{name}_bytes"))
+    else:
+        cls = KINDS.get(kind, ScriptRuntimeError) if isinstance(kind, str) else ScriptRuntimeError
+        message = record.get("message")
+        text = message if isinstance(message, str) else "the spell failed"
+        retryable = record.get("retryable")
+        error = cls(
+            text[:MAX_MESSAGE],
+            retryable=retryable if isinstance(retryable, bool) else None,
+            bridge=_text(record.get("bridge")),
+            method=_text(record.get("method")),
+            details=details,
+        )
+    error.traceback = frames_of(record)
+    return error
+
+
+def frames_of(record: dict[str, Any]) -> tuple[Frame, ...]:
+    """Read the traceback of a record, leaving out what is not a frame."""
+    found = record.get("traceback")
+    frames = found if isinstance(found, list) else []
+    return tuple(_frame(item) for item in frames[:MAX_FRAMES] if _is_frame(item))
+
+
+def _is_frame(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("name"), str)
+        and type(item.get("line")) is int
+    )
+
+
+def _frame(item: dict[str, Any]) -> Frame:
+    column = item.get("column")
+    return Frame(
+        name=item["name"][:MAX_MESSAGE],
+        line=item["line"],
+        column=column if type(column) is int else None,
+        function=_text(item.get("function")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value[:MAX_MESSAGE] if isinstance(value, str) else None
+
+

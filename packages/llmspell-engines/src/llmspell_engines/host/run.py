@@ -1,0 +1,317 @@
+"""One spell on one worker: its calls go to dispatch, its limits end it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from llmspell_core import dispatch
+from llmspell_core.errors import (
+    CancelledSpellError,
+    ConversionError,
+    InternalError,
+    LimitError,
+    LlmspellError,
+)
+from llmspell_core.limits import limit_error
+from llmspell_engines import protocol as p
+from llmspell_engines.codec import decode, encode
+from llmspell_engines.host.records import frames_of, from_record, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmspell_core.session import Session
+    from llmspell_core.values import Value
+    from llmspell_engines.host.process import Exit
+    from llmspell_engines.host.worker import Worker
+
+IN_FLIGHT_BYTES = 32 * 1024 * 1024
+"""Bytes of arguments being worked on above which the worker is not read any further."""
+_REMEMBERED_ERRORS = 1000
+_MAX_ID = 2**32 - 1
+
+_depth: ContextVar[int] = ContextVar("llmspell_callback_depth", default=0)
+"""How many callbacks deep the current call of the script is."""
+
+
+class Run:
+    """Drives one START (or VALIDATE) to its end; afterwards the worker is of no further use."""
+
+    def __init__(self, worker: Worker, session: Session) -> None:
+        """Tie a READY worker to a run's session."""
+        self._worker = worker
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Value] = self._loop.create_future()
+        self._started = 0.0
+        self._calls: dict[int, tuple[asyncio.Task[None], str, int]] = {}
+        self._last_call = 0
+        self._in_flight_bytes = 0
+        self._invocations: dict[int, tuple[asyncio.Future[Value], int]] = {}
+        self._next_invocation = 1
+        self._errors: dict[int, LlmspellError] = {}
+        self._releases: set[asyncio.Task[None]] = set()
+        self._handlers: dict[int, Callable[[int, bytes], None]] = {
+            p.CALL: self._on_call,
+            p.DONE: self._on_done,
+            p.FAILED: self._on_failed,
+            p.LOG: self._on_log,
+            p.RETURN: self._on_return,
+            p.RAISE: self._on_raise,
+            p.CANCEL_CALL: self._on_cancel_call,
+            p.RELEASE: self._on_release,
+        }
+
+    async def execute(self, kind: int, payload: bytes) -> Value:
+        """Send the first message, and serve the worker until the run has ended.
+
+        Raises:
+            LlmspellError: what ended it other than a result.
+        """
+        session, worker = self._session, self._worker
+        session.invoker, session.on_fatal = self._invoke, self._fail
+        self._started = time.perf_counter()
+        worker.attach(self._on_message, self._on_exit)
+        if session.limits.cpu_s is not None:
+            worker.limit_cpu(session.limits.cpu_s)
+        timeout_s = session.limits.timeout_s
+        timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._time_out)
+        try:
+            worker.send(kind, 0, payload)
+            if session.fatal is not None:
+                raise session.fatal
+            return await self._ended
+        finally:
+            if timer is not None:
+                timer.cancel()
+            worker.kill("done")
+            session.on_fatal = session.invoker = None
+            await self._clean_up()
+
+    async def _clean_up(self) -> None:
+        """Cancel what still runs on the host's side, and wait until it is gone."""
+        tasks = [task for task, _, _ in self._calls.values()]
+        for task in tasks:
+            task.cancel()
+        for future, _ in self._invocations.values():
+            future.cancel()
+        await asyncio.gather(*tasks, *self._releases, return_exceptions=True)
+
+    def _elapsed_ms(self) -> int:
+        return min(int((time.perf_counter() - self._started) * 1000), _MAX_ID)
+
+    def _send(self, kind: int, number: int, payload: bytes) -> None:
+        if not self._ended.done():
+            self._worker.send(kind, number, payload, self._elapsed_ms())
+
+    # -- what the worker says -------------------------------------------------------------
+
+    def _on_message(self, kind: int, number: int, payload: bytes) -> None:
+        if self._ended.done():
+            return
+        handler = self._handlers.get(kind)
+        try:
+            if handler is None:
+                self._broken(f"an unexpected message of kind {kind}")
+            else:
+                handler(number, payload)
+        except ConversionError as error:
+            self._broken(f"a message that cannot be read: {error.message}")
+
+    def _on_call(self, number: int, payload: bytes) -> None:
+        if number <= self._last_call or len(self._calls) >= self._session.limits.calls_in_flight:
+            self._broken("a call out of order, or more calls in flight than allowed")
+            return
+        self._last_call = number
+        try:
+            target, method, args, parent = _call_parts(decode(payload, arguments=True))
+        except ConversionError as error:
+            self._answer_error(number, error)
+            return
+        depth = self._invocations[parent][1] if parent in self._invocations else 0
+        task = self._loop.create_task(self._call(number, target, method, args, depth))
+        where = f"{target}.{method}" if isinstance(target, str) else method
+        self._calls[number] = (task, where, len(payload))
+        self._weigh(len(payload))
+
+    def _weigh(self, more: int) -> None:
+        """Hold the worker back while too many bytes of its arguments are being worked on."""
+        before, self._in_flight_bytes = self._in_flight_bytes, self._in_flight_bytes + more
+        if before <= IN_FLIGHT_BYTES < self._in_flight_bytes:
+            self._worker.pause()
+        elif self._in_flight_bytes <= IN_FLIGHT_BYTES < before:
+            self._worker.resume()
+
+    async def _call(
+        self, number: int, target: str | int, method: str, args: list[Value], depth: int
+    ) -> None:
+        _depth.set(depth)
+        try:
+            value = await dispatch.call(self._session, target, method, args)
+            self._send(p.RESULT, number, encode(value))
+        except LlmspellError as error:
+            self._answer_error(number, error)
+        finally:
+            _, _, weight = self._calls.pop(number, (None, "", 0))
+            self._weigh(-weight)
+        await self._worker.drain()
+
+    def _answer_error(self, number: int, error: LlmspellError) -> None:
+        if len(self._errors) < _REMEMBERED_ERRORS:
+            self._errors[number] = error
+        self._send(p.ERROR, number, encode(to_record(error, number)))
+
+    def _on_done(self, _: int, payload: bytes) -> None:
+        limit = self._session.limits.result_bytes
+        if len(payload) > limit:
+            self._fail(limit_error("result", limit))
+            return
+        try:
+            value = decode(payload)
+        except ConversionError as error:
+            self._fail(error)
+            return
+        self._warn_of_open_calls()
+        if self._session.fatal is not None:
+            self._fail(self._session.fatal)
+        elif not self._ended.done():
+            self._ended.set_result(value)
+
+    def _warn_of_open_calls(self) -> None:
+        if self._calls:
+            names = ", ".join(sorted({where for _, where, _ in self._calls.values()}))
+            count = len(self._calls)
+            what = "1 call was" if count == 1 else f"{count} calls were"
+            text = f"{what} still running when the spell ended, and cancelled: {names}"
+            self._session.log("warn", text)
+
+    def _on_failed(self, _: int, payload: bytes) -> None:
+        record = decode(payload)
+        error = from_record(record, self._session.limits)
+        ref = record.get("ref") if isinstance(record, dict) else None
+        known = self._errors.get(ref) if type(ref) is int else None
+        if known is not None and (known.kind, known.message) == (error.kind, error.message):
+            known.traceback = frames_of(record)  # type: ignore[arg-type]  # a ref is in a dict only
+            error = known
+        self._fail(error)
+
+    def _on_log(self, _: int, payload: bytes) -> None:
+        match decode(payload):
+            case [str(level), str(text)] if level in _LEVELS:
+                self._session.log(level, text)
+            case _:
+                self._broken("a log of the wrong shape")
+
+    def _on_return(self, number: int, payload: bytes) -> None:
+        future = self._invocation(number)
+        if future is not None and not future.done():
+            future.set_result(decode(payload))
+
+    def _on_raise(self, number: int, payload: bytes) -> None:
+        future = self._invocation(number)
+        if future is not None and not future.done():
+            record = decode(payload)
+            ref = record.get("ref") if isinstance(record, dict) else None
+            known = self._errors.get(ref) if type(ref) is int else None
+            future.set_exception(known or from_record(record, self._session.limits))
+
+    def _invocation(self, number: int) -> asyncio.Future[Value] | None:
+        """Find the callback being answered; one that was cancelled may still answer, once."""
+        if not 0 < number < self._next_invocation:
+            self._broken("an answer to a callback that nobody invoked")
+            return None
+        found = self._invocations.get(number)
+        return found[0] if found else None
+
+    def _on_cancel_call(self, number: int, _: bytes) -> None:
+        found = self._calls.get(number)
+        if found is not None:
+            found[0].cancel()
+
+    def _on_release(self, number: int, _: bytes) -> None:
+        task = self._loop.create_task(self._release(number))
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def _release(self, number: int) -> None:
+        try:
+            await self._session.handles.release(number)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it; it must not be lost
+            self._session.record({"event": "close_failed", "error": repr(error)})
+
+    # -- callbacks ------------------------------------------------------------------------
+
+    async def _invoke(self, number: int, args: Sequence[Value]) -> Value:
+        """Run the script's function of a number with `args`; cancelling this cancels it."""
+        depth = _depth.get() + 1
+        if depth > self._session.limits.callback_nesting:
+            allowed = self._session.limits.callback_nesting
+            text = f"callbacks call callbacks deeper than {allowed} levels"
+            raise LimitError(text, limit="callback_nesting", value=allowed)
+        payload = encode([number, list(args)])
+        invocation = self._next_invocation
+        self._next_invocation += 1
+        future: asyncio.Future[Value] = self._loop.create_future()
+        self._invocations[invocation] = (future, depth)
+        self._send(p.INVOKE, invocation, payload)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._send(p.CANCEL, invocation, _NIL)
+            raise
+        finally:
+            del self._invocations[invocation]
+
+    # -- the end --------------------------------------------------------------------------
+
+    def _fail(self, error: LlmspellError) -> None:
+        """End the run; what the session was told to fail with comes first."""
+        if not self._ended.done():
+            self._ended.set_exception(self._session.fatal or error)
+            self._worker.kill("failed")
+
+    def _time_out(self) -> None:
+        self._session.fail(limit_error("timeout", self._session.limits.timeout_s))
+
+    def _broken(self, what: str) -> None:
+        text = f"{self._session.name}: the worker broke the protocol: {what}"
+        self._fail(InternalError(text))
+
+    def _on_exit(self, exit_: Exit) -> None:
+        if self._ended.done():
+            return
+        limits, name = self._session.limits, self._session.name
+        error: LlmspellError
+        if exit_.out_of_memory:
+            error = limit_error("memory", limits.memory_bytes)
+        elif exit_.signal == getattr(signal, "SIGXCPU", None) and limits.cpu_s is not None:
+            error = limit_error("cpu", limits.cpu_s)
+        elif exit_.reason == "closed":
+            error = CancelledSpellError(f"{name}: the runtime was closed while the spell ran")
+        else:
+            error = InternalError(f"{name}: the script engine ended unexpectedly: {exit_}")
+        self._session.fail(error)
+        self._fail(error)
+
+
+_NIL = encode(None)
+_LEVELS = frozenset({"log", "info", "warn", "error", "debug", "write"})
+
+
+def _call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
+    """Take a CALL's payload apart: target, method, arguments, and the callback it came from."""
+    match call:
+        case [str() | int() as target, str(method), list(args)] if not isinstance(target, bool):
+            return target, method, args, 0
+        case [str() | int() as target, str(method), list(args), int(parent)] if not isinstance(
+            target, bool
+        ):
+            return target, method, args, parent
+    text = "cannot convert call: it must be a target, a method and a list of arguments"
+    raise ConversionError(text)
+
+
