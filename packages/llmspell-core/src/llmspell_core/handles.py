@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CREDITS = 64
 """The most items a stream hands over at once; also how far it reads ahead."""
 
+CLOSE_TIMEOUT_S = 5.0
+"""How long one object may take to close at a run's end."""
+
 
 class Stream(Handle):
     """An async iterator that a script pulls from, a batch at a time.
@@ -133,7 +136,8 @@ class HandleTable:
         failed: list[Exception] = []
         for number in sorted(self._objects, reverse=True):
             try:
-                await self.release(number)
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self.release(number)
             except Exception as error:  # noqa: BLE001 - one bad handle must not keep the rest open
                 failed.append(error)
         return failed

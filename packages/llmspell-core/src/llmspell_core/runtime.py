@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from llmspell_core.telemetry import span
 from llmspell_core.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -268,7 +269,7 @@ class Runtime:
         cls: type[ScriptEngine] = plugins[name].load()
         return cls
 
-    async def _bridges_for(self, texts: Iterable[str]) -> dict[str, Bridge]:
+    async def _bridges_for(self, texts: Sequence[str]) -> dict[str, Bridge]:
         """Open the bridges that a spell names; an installed one that it never names stays closed.
 
         Importing a bridge costs time and memory, so a spell pays only for what it mentions.
@@ -277,7 +278,7 @@ class Runtime:
             text = "the runtime is not entered: use `async with Runtime() as runtime:`"
             raise InternalError(text)
         plugins = installed("llmspell.bridges")
-        names = {n for n in plugins if any(n in text for text in texts)} | set(self._own_bridges)
+        names = {name for name in plugins if _mentioned(name, texts)} | set(self._own_bridges)
         async with self._starting:
             for name in sorted(names - set(self._bridges)):
                 bridge = self._own_bridges.get(name) or self._make(plugins[name])
@@ -289,3 +290,9 @@ class Runtime:
     def _make(self, plugin: Plugin) -> Bridge:
         cls: type[Bridge] = plugin.load()
         return cls.from_settings(self._settings.get(plugin.name, {}))
+
+
+def _mentioned(name: str, texts: Iterable[str]) -> bool:
+    """Say whether a spell's text has `name` as a word of its own."""
+    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+    return any(word.search(text) for text in texts)

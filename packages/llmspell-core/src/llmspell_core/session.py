@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmspell_core.bridge import Bridge, Callback
 from llmspell_core.budget import Ledger
 from llmspell_core.errors import InternalError, LimitError, LlmspellError
-from llmspell_core.handles import HandleTable
+from llmspell_core.handles import CLOSE_TIMEOUT_S, HandleTable
 from llmspell_core.limits import Limits, limit_error
 from llmspell_core.permissions import Permissions
 
@@ -128,7 +128,8 @@ class Session:
         failed = await self.handles.close()
         for bridge in reversed(self._run_bridges.values()):
             try:
-                await bridge.close()
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await bridge.close()
             except Exception as error:  # noqa: BLE001 - the others must still be closed
                 failed.append(error)
         self._run_bridges.clear()

@@ -91,5 +91,3 @@ def _frame(item: dict[str, Any]) -> Frame:
 
 def _text(value: Any) -> str | None:
     return value[:MAX_MESSAGE] if isinstance(value, str) else None
-
-

@@ -313,5 +313,3 @@ def _call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
             return target, method, args, parent
     text = "cannot convert call: it must be a target, a method and a list of arguments"
     raise ConversionError(text)
-
-

@@ -1,0 +1,1 @@
+"""What a spell can reach: language models and helpers, over the libraries that do the work."""

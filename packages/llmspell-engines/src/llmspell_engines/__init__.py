@@ -1,0 +1,1 @@
+"""Lua and JavaScript engines for llmspell, each spell in a worker process of its own."""

@@ -1,0 +1,134 @@
+"""A child process of the host: watched, killed and reaped by the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_OUT_OF_MEMORY = ("out of memory", "memoryerror", "allocation failed")
+_NO_MEMORY_CODE = 71
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker ended.
+
+    `code` or `signal` is what the kernel said (both None: a thread, or reaped by somebody else),
+    `max_rss_bytes` the most memory it ever had resident, `message` what is known beyond that,
+    `stderr` the first kilobytes it wrote there, which is where engines announce their death.
+    """
+
+    reason: str
+    code: int | None = None
+    signal: int | None = None
+    max_rss_bytes: int | None = None
+    message: str = ""
+    stderr: str = ""
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it died for want of memory: killed by the poller, or aborted by its engine."""
+        if self.reason == "memory" or self.code == _NO_MEMORY_CODE:
+            return True
+        said = self.stderr.lower()
+        return self.reason == "crashed" and any(words in said for words in _OUT_OF_MEMORY)
+
+    def __str__(self) -> str:
+        """Say it in a few words: ``crashed: signal 5 (SIGTRAP)``."""
+        if self.signal is not None:
+            how = f"signal {self.signal} ({signal.Signals(self.signal).name})"
+        else:
+            how = "" if self.code is None else f"exit code {self.code}"
+        return ": ".join(part for part in (self.reason, how, self.message) if part)
+
+
+class Process:
+    """A direct child; `on_end` is called once, in the loop, when it was reaped.
+
+    Linux watches a pid file descriptor; elsewhere a thread waits without reaping, so that here
+    too the pid stays ours for as long as `kill` may use it.
+    """
+
+    def __init__(self, pid: int, on_end: Callable[[], None], *, pidfd: bool = True) -> None:
+        """Watch `pid`; `pidfd` off takes the portable way."""
+        self.pid = pid
+        self.status: int | None = None
+        self.max_rss_bytes: int | None = None
+        self.ended = False
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._pidfd: int | None = None
+        if pidfd and hasattr(os, "pidfd_open"):
+            self._pidfd = os.pidfd_open(pid)
+            self._loop.add_reader(self._pidfd, self._reap)
+        else:
+            threading.Thread(target=self._wait, name=f"wait-{pid}", daemon=True).start()
+
+    def kill(self) -> None:
+        """Send SIGKILL; nothing if it has ended already."""
+        if self.ended:
+            return
+        if self._pidfd is not None:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        else:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def alive(self) -> bool:
+        """Ask the kernel, not the event loop, whether it still runs; reaps nothing."""
+        if self.ended:
+            return False
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code it exited with; None while it runs and when a signal ended it."""
+        if self.status is None or not os.WIFEXITED(self.status):
+            return None
+        return os.WEXITSTATUS(self.status)
+
+    @property
+    def exit_signal(self) -> int | None:
+        """The signal that ended it."""
+        if self.status is None or not os.WIFSIGNALED(self.status):
+            return None
+        return os.WTERMSIG(self.status)
+
+    def _wait(self) -> None:
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        try:
+            self._loop.call_soon_threadsafe(self._reap)
+        except RuntimeError:
+            # the loop is closed: nobody is interested any more
+            return
+
+    def _reap(self) -> None:
+        try:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            # somebody else's waitpid(-1) took it
+            pass
+        else:
+            if pid == 0:
+                return
+            self.status = status
+            self.max_rss_bytes = usage.ru_maxrss * _RSS_UNIT
+        self.ended = True
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._on_end()

@@ -1,0 +1,158 @@
+"""The host's side of one zygote: requests by SOCK_SEQPACKET, answers in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from typing import TYPE_CHECKING
+
+from llmspell_engines.host.process import Process
+from llmspell_engines.host.spawn import error_pipe, spawn
+from llmspell_engines.host.worker import WorkerStartError, read_errors
+from llmspell_engines.worker.wire import ANSWER, REQUEST, UNLIMITED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ZygoteGoneError(WorkerStartError):
+    """The zygote ended before it answered; `by_itself` if it exited, which it would again."""
+
+    def __init__(self, text: str, *, by_itself: bool) -> None:
+        """Say how it ended."""
+        super().__init__(text)
+        self.by_itself = by_itself
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Zygote:
+    """One zygote process. It is disposable: when it dies, make another."""
+
+    def __init__(self, spec: str, on_end: Callable[[Zygote], None]) -> None:
+        """Start it, from the loop's thread: the death signal follows the thread that spawned."""
+        self._loop = asyncio.get_running_loop()
+        self._on_end = on_end
+        self._answers: deque[asyncio.Future[int]] = deque()
+        self._turn = asyncio.Lock()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._errors, writing = error_pipe()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)  # noqa: FBT003 - its only parameter
+        try:
+            pid = spawn("zygote", spec, sock=theirs.fileno(), errors=writing)
+        except BaseException:
+            self._control.close()
+            os.close(self._errors)
+            raise
+        finally:
+            theirs.close()
+            os.close(writing)
+        self.spec = spec
+        self.forks = 0
+        self._process = Process(pid, self._ended_now)
+        self._loop.add_reader(self._control, self._on_answer)
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process id."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.ended
+
+    async def fork(self, sock: int, errors: int, memory_bytes: int | None) -> asyncio.Future[int]:
+        """Ask for a worker on the descriptors `sock` and `errors`; the future is its pid.
+
+        The future is answered even if whoever asked has gone: somebody must own the child.
+
+        Raises:
+            ZygoteGoneError: it ended.
+        """
+        request = REQUEST.pack(UNLIMITED if memory_bytes is None else memory_bytes)
+        answer: asyncio.Future[int] = self._loop.create_future()
+        async with self._turn:
+            while True:
+                try:
+                    socket.send_fds(self._control, [request], [sock, errors])
+                except (BlockingIOError, InterruptedError):
+                    await self._writable()
+                except OSError:
+                    await self._ended
+                    raise self._gone() from None
+                else:
+                    break
+        self._answers.append(answer)
+        return answer
+
+    def kill(self) -> None:
+        """End it; its workers do not notice."""
+        self._process.kill()
+
+    async def close(self) -> None:
+        """End it and reap it, once every request was answered."""
+        pending = [answer for answer in self._answers if not answer.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=1.0)
+        self.kill()
+        await self._ended
+
+    async def _writable(self) -> None:
+        ready: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_writer(self._control, _set, ready)
+        try:
+            await asyncio.wait((ready, self._ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._loop.remove_writer(self._control)
+
+    def _on_answer(self) -> None:
+        try:
+            data = self._control.recv(ANSWER.size)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._control)
+            self.kill()
+            return
+        pid, code = ANSWER.unpack(data)
+        self.forks += 1
+        answer = self._answers.popleft()
+        if code:
+            text = f"the zygote could not fork: {os.strerror(code)}"
+            answer.set_exception(WorkerStartError(text))
+        else:
+            answer.set_result(pid)
+
+    def _ended_now(self) -> None:
+        """Take the last answers, then fail what was not answered."""
+        while not self._drained():
+            self._on_answer()
+        self._loop.remove_reader(self._control)
+        self._control.close()
+        self._message = read_errors(self._errors).strip()
+        self._ended.set_result(None)
+        while self._answers:
+            self._answers.popleft().set_exception(self._gone())
+        self._on_end(self)
+
+    def _drained(self) -> bool:
+        try:
+            return not self._control.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    def _gone(self) -> ZygoteGoneError:
+        code = self._process.exit_code
+        last = self._message.splitlines()[-1] if self._message else "it said nothing"
+        how = f"exit code {code}" if code is not None else f"signal {self._process.exit_signal}"
+        text = f"the zygote of {self.spec} ended ({how}): {last}"
+        return ZygoteGoneError(text, by_itself=bool(code))

@@ -1,0 +1,217 @@
+// Calls to the host, callbacks from it, and the messages both travel in.
+
+const KIND = freeze({
+  START: 1, RESULT: 2, ERROR: 3, INVOKE: 4, CANCEL: 5, VALIDATE: 6,
+  CALL: 65, DONE: 66, FAILED: 67, LOG: 68, RETURN: 69, RAISE: 70, CANCEL_CALL: 71, RELEASE: 72,
+});
+const STREAMS = 1; // a method's flag
+
+// Memory shared with Python: a header, one message in, one chunk of a message out.
+const HEADER_BYTES = 32; // in: kind, id, length, clock; out: kind, id, length, more
+const IN_BYTES = 65536;
+const OUT_BYTES = 262144;
+const shared = new ArrayBuffer(HEADER_BYTES + IN_BYTES + OUT_BYTES);
+const header = new Uint32Array(shared, 0, HEADER_BYTES / 4);
+const outBytes = new SafeUint8Array(shared, HEADER_BYTES + IN_BYTES, OUT_BYTES);
+let ring; // tells Python that a chunk is there; it is taken before this returns
+let ended = false; // DONE or FAILED was sent: nothing is said any more
+
+function send(kind, id, bytes, length) {
+  if (ended) return;
+  let at = 0;
+  do {
+    const size = min(length - at, OUT_BYTES);
+    setBytes(outBytes, subarray(bytes, at, at + size));
+    header[0] = kind;
+    header[1] = id;
+    header[2] = size;
+    at += size;
+    header[3] = at < length ? 1 : 0;
+    ring();
+  } while (at < length);
+  if (kind === KIND.DONE || kind === KIND.FAILED) {
+    ended = true;
+    mapClear(pending);
+    mapClear(waiting);
+  }
+}
+
+function sendValue(kind, id, value, options) {
+  encode((writer) => writer.value(value, 0), (bytes, length) => {
+    if (kind === KIND.DONE && length > limits.result_bytes) {
+      throw new SpellError("limit",
+        `the result is ${length} bytes, the limit is ${limits.result_bytes}`,
+        { details: { limit: "result", value: limits.result_bytes } });
+    }
+    send(kind, id, bytes, length);
+  }, options);
+}
+
+function sendError(kind, id, error) {
+  const record = errorRecord(error);
+  record.message = substring(record.message, 0, 65536);
+  try {
+    sendValue(kind, id, record);
+  } catch {
+    record.details = undefined; // what cannot cross is left out
+    sendValue(kind, id, record);
+  }
+}
+
+function log(level, text) {
+  encode((writer) => {
+    writer.array(2);
+    writer.text(level);
+    writer.text(toWellFormed(text));
+  }, (bytes, length) => send(KIND.LOG, 0, bytes, length), {
+    __proto__: null,
+    where: () => "what is logged",
+  });
+}
+
+// Calls -------------------------------------------------------------------------------------
+
+let lastCall = 0;
+const pending = new SafeMap(); // call -> what settles it
+const waiting = new SafeMap(); // call -> its bytes, while as many as allowed are in flight
+// The invocation whose code is running, 0 for the spell itself. Every message runs the code it
+// wakes before the next one arrives, so what is called meanwhile belongs to the same invocation.
+let current = 0;
+
+function call(target, method, flags, args, shown) {
+  const number = ++lastCall;
+  const site = new RealError(); // the line of the call, for the error that may come
+  const promise = new SafePromise((resolve, reject) => {
+    let count = args.length;
+    while (count > 0 && args[count - 1] === undefined) count--;
+    encode((writer) => {
+      writer.array(3);
+      writer.value(target, 1);
+      writer.text(method);
+      writer.list(count === args.length ? args : slice(args, 0, count), 1);
+    }, (bytes, length) => {
+      mapSet(pending, number, { __proto__: null, resolve, reject, site, owner: current });
+      if (mapSize(pending) - mapSize(waiting) <= limits.calls_in_flight) {
+        send(KIND.CALL, number, bytes, length);
+      } else {
+        mapSet(waiting, number, copyBytes(bytes, 0, length));
+      }
+    }, {
+      __proto__: null,
+      callbacks: true,
+      first: 2,
+      where: (path) => `argument ${(path[1] || 0) + 1} of \`${shown}.${method}\``,
+    });
+  });
+  return flags & STREAMS ? makePendingStream(promise, number) : promise;
+}
+
+function makePendingStream(promise, number) {
+  const stream = then(promise, (value) => {
+    if (typeof value === "object" && value !== null && handleId(value)) return value;
+    throw new SpellError("internal", "a streaming method answered without a stream");
+  });
+  then(stream, undefined, () => undefined); // reported to who iterates
+  return freeze(new PendingStream(stream, number));
+}
+
+// A call is over: start the oldest that waits.
+function closeCall(number) {
+  mapDelete(pending, number);
+  let next = 0;
+  mapForEach(waiting, (bytes, key) => {
+    if (next === 0) next = key;
+  });
+  if (next === 0) return;
+  const bytes = mapGet(waiting, next);
+  mapDelete(waiting, next);
+  send(KIND.CALL, next, bytes, bytes.length);
+}
+
+// Give up a call; false when it is over already.
+function cancelCall(number) {
+  if (!mapHas(pending, number)) return false;
+  if (mapDelete(waiting, number)) mapDelete(pending, number);
+  else {
+    send(KIND.CANCEL_CALL, number, NIL, 1);
+    closeCall(number);
+  }
+  return true;
+}
+const NIL = new SafeUint8Array(1);
+NIL[0] = 0xc0;
+
+function release(handle) {
+  send(KIND.RELEASE, handle, NIL, 1);
+}
+
+function settle(number, failed, value) {
+  const entry = mapGet(pending, number);
+  if (entry === undefined || mapHas(waiting, number)) return; // cancelled meanwhile
+  current = entry.owner;
+  closeCall(number);
+  if (!failed) {
+    entry.resolve(value);
+    return;
+  }
+  const error = new SpellError(value.kind, value.message, value);
+  setRef(error, number);
+  // the line that called, not the line of this prelude
+  const stack = peekText(entry.site, "stack") || "";
+  const end = indexOf(stack, "\n");
+  define(error, "stack", `SpellError: ${value.message}${end < 0 ? "" : substring(stack, end)}`);
+  weakSet(framesOf, error, weakGet(framesOf, entry.site));
+  entry.reject(error);
+}
+
+// Callbacks ---------------------------------------------------------------------------------
+
+const callbacks = new SafeMap(); // number -> function
+const callbackIds = new SafeMap(); // function -> number
+const invocations = new SafeSet();
+const setDelete = uncurry(Set.prototype.delete);
+
+function callbackId(callback) {
+  let number = mapGet(callbackIds, callback);
+  if (number === undefined) {
+    number = mapSize(callbackIds) + 1;
+    mapSet(callbackIds, callback, number);
+    mapSet(callbacks, number, callback);
+  }
+  return number;
+}
+
+function invoke(id, message) {
+  const callback = mapGet(callbacks, message[0]);
+  current = id;
+  setAdd(invocations, id);
+  const answer = new SafePromise((resolve) => {
+    if (callback === undefined) throw new SpellError("internal", `no callback ${message[0]}`);
+    resolve(apply(callback, undefined, message[1]));
+  });
+  then(answer, (value) => {
+    if (!setHas(invocations, id)) return;
+    try {
+      sendValue(KIND.RETURN, id, value);
+    } catch (error) {
+      sendError(KIND.RAISE, id, error);
+    }
+    setDelete(invocations, id);
+  }, (error) => {
+    if (setDelete(invocations, id)) sendError(KIND.RAISE, id, error);
+  });
+}
+
+// Cancel one invocation, or with 0 the whole run.
+function cancel(id) {
+  if (id === 0) {
+    sendError(KIND.FAILED, 0, new SpellError("cancelled", "the run was cancelled"));
+    return;
+  }
+  if (!setDelete(invocations, id)) return;
+  const calls = [];
+  mapForEach(pending, (entry, number) => {
+    if (entry.owner === id) define(calls, calls.length, number);
+  });
+  for (let i = 0; i < calls.length; i++) cancelCall(calls[i]);
+}

@@ -1,0 +1,458 @@
+// MessagePack between values and bytes: what docs/protocol.md calls "Values", in both directions.
+//
+// Bytes, not tagged text: an extension type cannot be forged by data, a BigInt or a lone
+// surrogate cannot reach mini-racer's own conversion (which would hang), and Python has nothing
+// left to do but pass the bytes on.
+
+const limits = {
+  __proto__: null,
+  depth: 64, nodes: 200000, message_bytes: 16777216, result_bytes: 10485760, calls_in_flight: 64,
+};
+const BIG_MIN = -(2n ** 63n);
+const BIG_MAX = 2n ** 63n - 1n;
+const SAFE = 2 ** 53;
+
+// What cannot cross; the writer adds where it stands.
+class Unfit {
+  constructor(what) {
+    this.what = what;
+  }
+}
+
+class Writer {
+  constructor() {
+    this.bytes = new SafeUint8Array(4096);
+    this.view = new SafeDataView(viewBuffer(this.bytes));
+    this.reset(false, false);
+  }
+
+  reset(withCallbacks, flatten) {
+    this.at = 0;
+    this.nodes = limits.nodes;
+    this.path = { __proto__: null };
+    this.withCallbacks = withCallbacks; // functions become callbacks (CALL arguments only)
+    this.flatten = flatten; // text records become their fields (a spell's result)
+  }
+
+  // Make room for `more` bytes.
+  room(more) {
+    const need = this.at + more;
+    if (need <= this.bytes.length) return;
+    if (need > limits.message_bytes) {
+      throw new Unfit(`larger than ${limits.message_bytes} bytes`);
+    }
+    const bytes = new SafeUint8Array(max(need, this.bytes.length * 2));
+    setBytes(bytes, this.bytes);
+    this.bytes = bytes;
+    this.view = new SafeDataView(viewBuffer(bytes));
+  }
+
+  // A header byte and a big-endian number of `width` bytes.
+  head(byte, number, width) {
+    this.room(1 + width);
+    const bytes = this.bytes;
+    bytes[this.at++] = byte;
+    for (let shift = (width - 1) * 8; shift >= 0; shift -= 8) bytes[this.at++] = number >>> shift;
+  }
+
+  sized(count, short, shortMax, wide) {
+    if (count <= shortMax) this.head(short | count, 0, 0);
+    else if (count <= 0xffff) this.head(wide, count, 2);
+    else this.head(wide + 1, count, 4);
+  }
+
+  array(count) {
+    this.count(count);
+    this.sized(count, 0x90, 15, 0xdc);
+  }
+
+  count(more) {
+    this.nodes -= more;
+    if (this.nodes < 0) throw new Unfit(`more than ${limits.nodes} values`);
+  }
+
+  text(text) {
+    const length = text.length;
+    this.room(length + 5);
+    const start = this.at;
+    this.textHead(length);
+    const bytes = this.bytes;
+    let at = this.at;
+    for (let i = 0; i < length; i++) {
+      const code = charCodeAt(text, i);
+      if (code > 127) return this.wideText(text, start);
+      bytes[at++] = code;
+    }
+    this.at = at;
+  }
+
+  textHead(length) {
+    if (length < 32) this.head(0xa0 | length, 0, 0);
+    else if (length < 256) this.head(0xd9, length, 1);
+    else if (length < 65536) this.head(0xda, length, 2);
+    else this.head(0xdb, length, 4);
+  }
+
+  wideText(text, start) {
+    if (!isWellFormed(text)) throw new Unfit("text with a lone surrogate");
+    let size = 0;
+    for (let i = 0; i < text.length; i++) {
+      const code = charCodeAt(text, i);
+      size += code < 0x80 ? 1 : code < 0x800 || (code & 0xf800) === 0xd800 ? 2 : 3;
+    }
+    this.at = start;
+    this.room(size + 5);
+    this.textHead(size);
+    const bytes = this.bytes;
+    let at = this.at;
+    for (let i = 0; i < text.length; i++) {
+      let code = charCodeAt(text, i);
+      if (code < 0x80) {
+        bytes[at++] = code;
+        continue;
+      }
+      if (code < 0x800) {
+        bytes[at++] = 0xc0 | code >> 6;
+      } else {
+        if ((code & 0xfc00) === 0xd800) {
+          code = 0x10000 + ((code & 0x3ff) << 10) + (charCodeAt(text, ++i) & 0x3ff);
+          bytes[at++] = 0xf0 | code >> 18;
+          bytes[at++] = 0x80 | code >> 12 & 63;
+        } else {
+          bytes[at++] = 0xe0 | code >> 12;
+        }
+        bytes[at++] = 0x80 | code >> 6 & 63;
+      }
+      bytes[at++] = 0x80 | code & 63;
+    }
+    this.at = at;
+  }
+
+  number(value) {
+    if (!isInteger(value) || value > SAFE || value < -SAFE || (value === 0 && 1 / value < 0)) {
+      this.room(9);
+      this.bytes[this.at] = 0xcb;
+      setFloat64(this.view, this.at + 1, value);
+      this.at += 9;
+    } else if (value >= 0) {
+      if (value < 128) this.head(value, 0, 0);
+      else if (value < 0x100) this.head(0xcc, value, 1);
+      else if (value < 0x10000) this.head(0xcd, value, 2);
+      else if (value < 0x100000000) this.head(0xce, value, 4);
+      else this.bigint(SafeBigInt(value));
+    } else if (value >= -32) this.head(value & 0xff, 0, 0);
+    else if (value >= -0x80) this.head(0xd0, value, 1);
+    else if (value >= -0x8000) this.head(0xd1, value, 2);
+    else if (value >= -0x80000000) this.head(0xd2, value, 4);
+    else this.bigint(SafeBigInt(value));
+  }
+
+  bigint(value) {
+    if (value < BIG_MIN || value > BIG_MAX) throw new Unfit("an integer that does not fit in 64 bits");
+    this.room(9);
+    this.bytes[this.at] = 0xd3;
+    setBigInt64(this.view, this.at + 1, value);
+    this.at += 9;
+  }
+
+  binary(bytes) {
+    const length = bytes.length;
+    this.room(length + 5);
+    if (length < 256) this.head(0xc4, length, 1);
+    else if (length < 65536) this.head(0xc5, length, 2);
+    else this.head(0xc6, length, 4);
+    setBytes(this.bytes, bytes, this.at);
+    this.at += length;
+  }
+
+  // Write an extension type whose data is what `body` writes.
+  extension(type, body) {
+    this.count(1);
+    this.head(0xc9, 0, 4);
+    const start = this.at;
+    this.head(type, 0, 0);
+    body();
+    const size = this.at - start - 1;
+    for (let i = 0; i < 4; i++) this.bytes[start - 4 + i] = size >>> (24 - 8 * i);
+  }
+
+  value(value, depth) {
+    switch (typeof value) {
+      case "string": return this.text(value);
+      case "number": return this.number(value);
+      case "boolean": return this.head(value ? 0xc3 : 0xc2, 0, 0);
+      case "undefined": return this.head(0xc0, 0, 0);
+      case "bigint": return this.bigint(value);
+      case "object":
+        if (value === null) return this.head(0xc0, 0, 0);
+        if (depth >= limits.depth) {
+          throw new Unfit(`nested deeper than ${limits.depth} levels (a cycle?)`);
+        }
+        return this.object(value, depth);
+      case "function":
+        if (!this.withCallbacks) {
+          throw new Unfit("a function can cross only as an argument of a call");
+        }
+        return this.callback(value, depth);
+      default: throw new Unfit(`a ${typeof value} cannot cross to the host`);
+    }
+  }
+
+  object(value, depth) {
+    if (isArray(value)) return this.list(value, depth);
+    if (isReference(value)) return writeReference(this, value, depth);
+    const prototype = getPrototypeOf(value);
+    if (prototype === ObjectPrototype || prototype === null) return this.map(value, depth);
+    if (isView(value)) return this.binary(viewedBytes(value));
+    return writeOther(this, value, depth);
+  }
+
+  list(items, depth) {
+    const length = items.length;
+    if (!isInteger(length) || length < 0) throw new Unfit("a list without a length");
+    this.array(length);
+    for (let i = 0; i < length; i++) {
+      this.path[depth] = i;
+      this.value(items[i], depth + 1);
+    }
+    delete this.path[depth];
+  }
+
+  map(object, depth) {
+    const names = sortedNames(objectKeys(object));
+    this.fields(names, (name) => object[name], depth);
+  }
+
+  // Write a map of `names`, each with what `read` gives; undefined ones are left out.
+  fields(names, read, depth) {
+    const length = names.length;
+    this.count(2 * length);
+    const start = this.at;
+    this.sized(length, 0x80, 15, 0xde);
+    let left = length;
+    for (let i = 0; i < length; i++) {
+      const name = names[i];
+      this.path[depth] = name;
+      const value = read(name);
+      if (value === undefined) {
+        left--;
+        continue;
+      }
+      this.text(name);
+      this.value(value, depth + 1);
+    }
+    delete this.path[depth];
+    if (left === length) return;
+    const width = length <= 15 ? 0 : length <= 0xffff ? 2 : 4;
+    if (width === 0) this.bytes[start] = 0x80 | left;
+    for (let i = 0; i < width; i++) this.bytes[start + 1 + i] = left >>> (8 * (width - 1 - i));
+  }
+
+  callback(value, depth) {
+    this.extension(2, () => {
+      this.array(2);
+      this.value(callbackId(value), depth + 1);
+      const name = peek(value, "name");
+      this.text(typeof name === "string" ? toWellFormed(name) : "");
+    });
+  }
+
+  // Where the value is that did not fit, such as `messages[3].content`.
+  where(first) {
+    let path = "";
+    for (let depth = first; hasOwn(this.path, depth); depth++) {
+      const key = this.path[depth];
+      if (typeof key === "number") path += `[${key}]`;
+      else if (match(IDENTIFIER, key) === null) path += `[${jsonStringify(key)}]`;
+      else path += path === "" ? key : `.${key}`;
+    }
+    return toWellFormed(path);
+  }
+}
+const IDENTIFIER = /^[A-Za-z_]\w*$/;
+setPrototypeOf(Writer.prototype, null);
+
+// One writer is kept; a getter that logs while its object is written needs another one.
+let idleWriter = new Writer();
+
+// Encode with `body(writer)` and hand the bytes to `use`; the bytes are reused afterwards.
+// An Unfit becomes a conversion error: `where` names the value, `first` is the depth at which
+// the user's own path starts.
+function encode(body, use, options) {
+  const writer = idleWriter || new Writer();
+  idleWriter = null;
+  try {
+    writer.reset(options?.callbacks === true, options?.flatten === true);
+    body(writer);
+    use(writer.bytes, writer.at);
+  } catch (error) {
+    if (!(typeof error === "object" && error !== null && getPrototypeOf(error) === UnfitPrototype)) {
+      throw error;
+    }
+    const where = options?.where?.(writer.path);
+    throw conversionError(error.what, writer.where(options?.first || 0), where);
+  } finally {
+    // a message of many MB must not stay allocated
+    idleWriter = writer.bytes.length > 1048576 ? new Writer() : writer;
+  }
+}
+const UnfitPrototype = Unfit.prototype;
+
+// Names in the order of their code points, as Lua and Python sort them.
+function sortedNames(names) {
+  let surrogates = false;
+  for (let i = 0; i < names.length; i++) {
+    if (match(SURROGATE, names[i]) !== null) surrogates = true;
+  }
+  return surrogates ? sort(names, byCodePoint) : sort(names);
+}
+const SURROGATE = /[\ud800-\udfff]/;
+
+function byCodePoint(a, b) {
+  for (let i = 0; i < min(a.length, b.length); i++) {
+    const left = codePointAt(a, i);
+    const right = codePointAt(b, i);
+    if (left !== right) return left - right;
+  }
+  return a.length - b.length;
+}
+
+function viewedBytes(view) {
+  if (viewTag(view) === undefined) {
+    return new SafeUint8Array(dataViewBuffer(view), dataViewOffset(view), dataViewBytes(view));
+  }
+  return new SafeUint8Array(viewBuffer(view), viewOffset(view), viewBytes(view));
+}
+
+// True when `get` is the getter of the class `value` belongs to: a brand no script can fake.
+function branded(get, value) {
+  try {
+    get(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Everything that is neither a plain object nor a list nor one of ours.
+function writeOther(writer, value, depth) {
+  if (branded(mapSize, value)) {
+    const entries = { __proto__: null };
+    const names = [];
+    mapForEach(value, (item, key) => {
+      if (typeof key !== "string") throw new Unfit(`a key must be a string, got ${typeof key}`);
+      define(names, names.length, key, true);
+      entries[key] = item;
+    });
+    return writer.fields(sortedNames(names), (name) => entries[name], depth);
+  }
+  if (branded(setSize, value)) {
+    const items = [];
+    setForEach(value, (item) => define(items, items.length, item, true));
+    return writer.list(items, depth);
+  }
+  if (branded(dateValue, value)) {
+    if (isNaN(dateValue(value))) throw new Unfit("an invalid Date");
+    return writer.text(dateToIso(value));
+  }
+  if (branded(bufferBytes, value)) return writer.binary(new SafeUint8Array(value));
+  if (branded(stringValue, value)) return writer.text(stringValue(value));
+  if (branded(numberValue, value)) return writer.number(numberValue(value));
+  if (branded(booleanValue, value)) return writer.value(booleanValue(value), depth);
+  if (branded(bigintValue, value)) return writer.bigint(bigintValue(value));
+  if (isInstance(SafePromise, value)) {
+    throw new Unfit("a promise cannot cross to the host (a missing `await`?)");
+  }
+  if (isError(value)) {
+    const record = errorRecord(value);
+    record.ref = record.traceback = undefined;
+    return writer.map(record, depth);
+  }
+  return writer.map(value, depth);
+}
+
+// Reading -----------------------------------------------------------------------------------
+
+// Read one value from the bytes a host sent; `input` is {bytes, view, at}.
+function read(input) {
+  const head = input.bytes[input.at++];
+  if (head < 0x80) return head;
+  if (head >= 0xe0) return head - 0x100;
+  if (head < 0x90) return readMap(input, head & 15);
+  if (head < 0xa0) return readList(input, head & 15);
+  if (head < 0xc0) return readText(input, head & 31);
+  switch (head) {
+    case 0xc0: return null;
+    case 0xc2: return false;
+    case 0xc3: return true;
+    case 0xc4: case 0xc5: case 0xc6: {
+      const length = readUnsigned(input, 1 << (head - 0xc4));
+      input.at += length;
+      return copyBytes(input.bytes, input.at - length, input.at);
+    }
+    case 0xc7: case 0xc8: case 0xc9:
+      readUnsigned(input, 1 << (head - 0xc7));
+      return readExtension(input);
+    case 0xca: input.at += 4; return getFloat32(input.view, input.at - 4);
+    case 0xcb: input.at += 8; return getFloat64(input.view, input.at - 8);
+    case 0xcc: case 0xcd: case 0xce: return readUnsigned(input, 1 << (head - 0xcc));
+    case 0xd0: return readUnsigned(input, 1) << 24 >> 24;
+    case 0xd1: return readUnsigned(input, 2) << 16 >> 16;
+    case 0xd2: return readUnsigned(input, 4) | 0;
+    // the host sends nothing beyond signed 64 bits: both kinds are read alike
+    case 0xcf: case 0xd3: {
+      input.at += 8;
+      const value = getBigInt64(input.view, input.at - 8);
+      return value >= -SAFE && value <= SAFE ? SafeNumber(value) : value;
+    }
+    case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return readExtension(input);
+    case 0xd9: case 0xda: case 0xdb:
+      return readText(input, readUnsigned(input, 1 << (head - 0xd9)));
+    case 0xdc: case 0xdd: return readList(input, readUnsigned(input, 2 << (head - 0xdc)));
+    case 0xde: case 0xdf: return readMap(input, readUnsigned(input, 2 << (head - 0xde)));
+    default: throw new RealTypeError(`malformed message: ${head}`);
+  }
+}
+
+function readUnsigned(input, width) {
+  let number = 0;
+  for (let i = 0; i < width; i++) number = number * 256 + input.bytes[input.at++];
+  return number;
+}
+
+function readText(input, length) {
+  let text = "";
+  const end = input.at + length;
+  while (input.at < end) {
+    const next = min(end, input.at + 8192); // what `apply` takes at once
+    text += apply(fromCharCode, undefined, subarray(input.bytes, input.at, next));
+    input.at = next;
+  }
+  return match(NOT_ASCII, text) === null ? text : percentDecode(bytesToPercent(text));
+}
+const NOT_ASCII = /[\x80-\xff]/;
+
+function readList(input, length) {
+  const items = [];
+  for (let i = 0; i < length; i++) items[i] = read(input);
+  return items;
+}
+
+function readMap(input, length) {
+  const object = {};
+  for (let i = 0; i < length; i++) {
+    const name = read(input);
+    // assigning would set the prototype
+    if (name === "__proto__") define(object, name, read(input), true);
+    else object[name] = read(input);
+  }
+  return object;
+}
+
+function readExtension(input) {
+  const type = input.bytes[input.at++];
+  const data = read(input);
+  if (type === 1) return makeHandle(data[0], data[1], data[2]);
+  if (type === 3) return makeTextRecord(data);
+  throw new RealTypeError(`malformed message: extension type ${type}`);
+}

@@ -1,0 +1,1 @@
+"""The worker: a disposable process that holds one script engine and no secrets."""

@@ -1,0 +1,15 @@
+"""What a fresh Python of `host/spawn.py` runs: a zygote, or a worker without one."""
+
+from __future__ import annotations
+
+
+def boot(role: str, spec: str, host: str, memory_bytes: str = "") -> None:
+    """Become a ``zygote`` or a ``worker`` of the process `host`; never returns."""
+    if role == "zygote":
+        from llmspell_engines.worker.zygote import zygote_main
+
+        zygote_main(spec, int(host))
+    else:
+        from llmspell_engines.worker.main import exec_main
+
+        exec_main(spec, int(host), int(memory_bytes) if memory_bytes else None)

@@ -1,0 +1,52 @@
+"""What a worker asks of an engine: the `Guest` protocol, and finding one by its import spec."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Protocol, TypeAlias
+
+    Emit: TypeAlias = Callable[[int, int, bytes], None]
+
+    class Guest(Protocol):
+        """The engine's side of a worker, see `docs/protocol.md`, "Guest interface"."""
+
+        engine: str
+        version: str
+
+        def put(self, kind: int, id: int, payload: bytes, clock_ms: int, /) -> None:
+            """Deliver one message and run the engine until nothing is ready."""
+
+        def close(self) -> None:
+            """Let go of the engine."""
+
+    GuestFactory: TypeAlias = Callable[[Emit, "int | None"], Guest]
+
+
+def load(spec: str) -> tuple[ModuleType, GuestFactory]:
+    """Import ``package.module:Class``; return the module and the class.
+
+    Raises:
+        ImportError: there is no such module or class.
+    """
+    module_name, _, class_name = spec.partition(":")
+    __import__(module_name)
+    module = sys.modules[module_name]
+    factory = getattr(module, class_name, None)
+    if factory is None:
+        text = f"no guest {class_name!r} in {module_name}"
+        raise ImportError(text)
+    return module, factory
+
+
+def preload(spec: str) -> GuestFactory:
+    """Import a guest and let its module prepare whatever every worker can share."""
+    module, factory = load(spec)
+    prepare = getattr(module, "preload", None)
+    if prepare is not None:
+        prepare()
+    return factory

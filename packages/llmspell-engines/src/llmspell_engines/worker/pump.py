@@ -1,0 +1,68 @@
+"""The pump: hands each message of the host to the guest, and the guest's messages to the host."""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+from llmspell_engines.protocol import HOST_KINDS, READY, FrameReader, frames
+from llmspell_engines.worker.pack import pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell_engines.worker.guests import Guest
+    from llmspell_engines.worker.pack import Plain
+
+_READ_BYTES = 256 * 1024
+
+
+class Pump:
+    """Blocking reads and writes on one end of a socket pair.
+
+    While the guest runs nothing is read, so a host that sends too much is held back by the
+    socket; while the host does not read, the guest waits in `emit` and does not grow.
+    """
+
+    def __init__(self, fd: int) -> None:
+        """Take the descriptor `fd`, which stays the caller's to close."""
+        self._fd = fd
+        # V8's own thread emits too
+        self._lock = allocate_lock()
+        self._broken = False
+
+    def emit(self, kind: int, id: int, payload: bytes) -> None:
+        """Write one message; once the host is gone it is dropped.
+
+        It never raises for a lost host: mini-racer hangs on an exception in its callback.
+        """
+        with self._lock:
+            try:
+                for frame in frames(kind, id, payload):
+                    self._write(frame)
+            except OSError:
+                self._broken = True
+
+    def _write(self, frame: bytes) -> None:
+        if self._broken:
+            return
+        sent = os.write(self._fd, frame)
+        while sent < len(frame):
+            sent += os.write(self._fd, memoryview(frame)[sent:])
+
+    def ready(self, guest: Guest, **about: Plain) -> None:
+        """Say that `guest` waits for a spell."""
+        self.emit(READY, 0, pack({"engine": guest.engine, "version": guest.version, **about}))
+
+    def run(self, guest: Guest) -> None:
+        """Serve until the host closes its end."""
+        reader = FrameReader(HOST_KINDS, clock=True)
+        while not self._broken:
+            try:
+                data = os.read(self._fd, _READ_BYTES)
+            except OSError:
+                return
+            if not data:
+                return
+            reader.feed(data)
+            while (message := reader.take()) is not None:
+                guest.put(*message)

@@ -1,0 +1,64 @@
+"""Talking to a worker, and waiting for its death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmspell_engines.host.launch import ExecLauncher, ForkLauncher, ThreadLauncher
+from llmspell_engines.protocol import DONE, START
+
+if TYPE_CHECKING:
+    from llmspell_engines.host import Worker
+
+HERE = Path(__file__).parent
+FAKE = "fake_guest:FakeGuest"
+PROCESSES = {"fork": ForkLauncher, "exec": ExecLauncher}
+LAUNCHERS = {**PROCESSES, "thread": ThreadLauncher}
+
+
+class Talk:
+    """A conversation with one worker: what it says, and waiting for it."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.said: list[tuple[int, int, bytes]] = []
+        self._news = asyncio.Event()
+        worker.attach(self._on_message, lambda _: self._news.set())
+
+    def _on_message(self, kind: int, id: int, payload: bytes) -> None:
+        self.said.append((kind, id, payload))
+        self._news.set()
+
+    def tell(self, order: str) -> None:
+        self.worker.send(START, 0, order.encode())
+
+    async def hear(self, kind: int = DONE) -> bytes:
+        """Wait for a message of this kind; fail after 20 s, or when the worker ended."""
+        async with asyncio.timeout(20):
+            while True:
+                for found, _, payload in self.said:
+                    if found == kind:
+                        return payload
+                assert self.worker.exit is None, self.worker.exit
+                self._news.clear()
+                await self._news.wait()
+
+    async def ask(self, order: str) -> str:
+        self.tell(order)
+        return (await self.hear()).decode()
+
+
+async def readable(fd: int, timeout_s: float = 10.0) -> None:
+    """Wait until `fd` can be read, and close it; a pid file descriptor: until its process ended."""
+    ready = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fd, ready.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

@@ -1,0 +1,125 @@
+"""Back-pressure in both directions, and fairness."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from process_helpers import PROCESSES, Talk
+
+from llmspell_engines.host.transport import HIGH_WATER_BYTES
+from llmspell_engines.protocol import CALL, DONE, LOG, RESULT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.anyio
+both = pytest.mark.parametrize("launcher", PROCESSES)
+
+
+@both
+async def test_drain_waits_for_a_slow_worker(open_pool: Callable[..., Any]) -> None:
+    """Sending to a worker that does not read fills a buffer, and `drain` waits for room."""
+    async with open_pool() as pool:
+        worker = await pool.acquire()
+        talk = Talk(worker)
+        await worker.drain()
+        worker.pause()
+        # the worker echoes, and waits once nobody reads its echoes
+        for number in range(1, 9):
+            worker.send(RESULT, number, bytes(HIGH_WATER_BYTES))
+        draining = asyncio.ensure_future(worker.drain())
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert not draining.done()
+        worker.resume()
+        async with asyncio.timeout(20):
+            await draining
+            while sum(kind == CALL for kind, _, _ in talk.said) < 8:
+                talk._news.clear()
+                await talk._news.wait()
+        assert [id for _, id, _ in talk.said] == list(range(1, 9))
+
+
+async def test_drain_ends_with_the_worker(open_pool: Callable[..., Any]) -> None:
+    """Nobody waits for a dead worker to read."""
+    async with open_pool() as pool:
+        worker = await pool.acquire()
+        worker.pause()
+        for number in range(1, 9):
+            worker.send(RESULT, number, bytes(HIGH_WATER_BYTES))
+        draining = asyncio.ensure_future(worker.drain())
+        await asyncio.sleep(0)
+        worker.kill()
+        await worker.stop()
+        async with asyncio.timeout(10):
+            await draining
+
+
+@both
+async def test_a_worker_waits_for_a_slow_host(open_pool: Callable[..., Any]) -> None:
+    """A worker that writes to a host that does not read stops; neither of them grows."""
+    async with open_pool() as pool:
+        worker = await pool.acquire()
+        talk = Talk(worker)
+        worker.pause()
+        talk.tell("write 64")
+        async with asyncio.timeout(20):
+            while "unix_stream" not in (where := wchan(worker.pid)) and "sock_alloc" not in where:
+                await asyncio.sleep(0)
+        # it marks each megabyte that was taken: here not one whole
+        with pytest.raises(BlockingIOError):
+            os.read(worker._errors, 100)
+        assert worker._transport._reader.pending_bytes == 0
+        assert not talk.said
+        worker.resume()
+        assert await talk.hear(DONE) == b"written"
+        assert sum(len(payload) for kind, _, payload in talk.said if kind == LOG) == 64 << 20
+
+
+def wchan(pid: int) -> str:
+    """Name the place in the kernel where a process sleeps."""
+    with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
+        return file.read()
+
+
+async def test_a_flood_does_not_starve_the_loop(open_pool: Callable[..., Any]) -> None:
+    """While one worker floods the host with tiny frames, another gets its answers."""
+    async with open_pool() as pool:
+        flooding, other = Talk(await pool.acquire()), await pool.acquire()
+        answers: asyncio.Queue[bytes] = asyncio.Queue()
+        other.attach(lambda kind, id, payload: answers.put_nowait(payload))
+        flooding.tell("flood 30000")
+        await flooding.hear(LOG)
+        rounds = 0
+        while flooding.said[-1][0] == LOG and rounds < 20:
+            other.send(RESULT, 1, b"ping")
+            assert await answers.get() == b"ping"
+            rounds += 1
+        assert rounds == 20
+        assert await flooding.hear(DONE) == b"flooded"
+        assert len(flooding.said) == 30_001
+
+
+async def test_pausing_takes_effect_at_once(open_pool: Callable[..., Any]) -> None:
+    """A callback that pauses is not called again before it resumes, whatever has arrived."""
+    async with open_pool() as pool:
+        worker = await pool.acquire()
+        seen: list[int] = []
+
+        def on_message(kind: int, _: int, __: bytes) -> None:
+            seen.append(kind)
+            worker.pause()
+
+        worker.attach(on_message)
+        worker.send(1, 0, b"flood 10")
+        async with asyncio.timeout(20):
+            while len(seen) < 11:
+                before = len(seen)
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert len(seen) <= before + 1
+                worker.resume()
+        assert seen == [LOG] * 10 + [DONE]

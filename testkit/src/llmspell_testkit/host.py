@@ -1,0 +1,175 @@
+"""The engine under test: one instance and one event loop for all cases of a contract class."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_core.errors import LlmspellError
+from llmspell_core.session import Session
+from llmspell_core.values import plain
+from llmspell_testkit.loader import limits_of, permissions_of
+from llmspell_testkit.probe import ContractBridge
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from llmspell_core.engine import EngineConfig, ScriptEngine
+    from llmspell_testkit.case import Case
+
+GRACE_S = 2.0
+"""How long a cancelled case may take to end, before the engine is given up."""
+
+
+class DeadlineError(BaseException):
+    """A case blocks the event loop; not an `Exception`, so that no engine catches it."""
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """All that can be seen of one case: its value or its error, and what it did on the way.
+
+    `left_open` names what the engine should have ended with the run: calls that still wait.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+    hung: bool = False
+    logs: list[tuple[str, str]] = []
+    calls: list[str] = []
+    counts: dict[str, int] = {}
+    left_open: int = 0
+    duration_s: float = 0.0
+
+
+class EngineHost:
+    """Holds an engine's instance for a class of tests, and runs cases on it."""
+
+    def __init__(self, engine: type[ScriptEngine], config: EngineConfig) -> None:
+        """Start nothing yet."""
+        self.engine_class = engine
+        self.config = config
+        self._runner = asyncio.Runner()
+        self._engine: ScriptEngine | None = None
+
+    def close(self) -> None:
+        """Close the engine and the loop."""
+        with self._runner:
+            self._call(self._close(), GRACE_S)
+
+    def call(self, action: Any, deadline_s: float = 10.0) -> Any:
+        """Run ``await action(engine)`` and return its answer.
+
+        Raises:
+            TimeoutError: it took longer than `deadline_s`.
+        """
+
+        async def run() -> Any:
+            return await action(await self._started())
+
+        return self._call(run(), deadline_s)
+
+    def run(self, case: Case, source: str) -> Outcome:
+        """Run one case; an engine that hangs is thrown away, and the next case gets a new one."""
+        outcome = Outcome()
+        started = time.perf_counter()
+        try:
+            self._call(self._run(case, source, outcome), case.deadline_s)
+        except (DeadlineError, TimeoutError):
+            outcome.hung = True
+            self._engine = None
+        outcome.duration_s = time.perf_counter() - started
+        return outcome
+
+    def _call(self, work: Coroutine[Any, Any, Any], deadline_s: float) -> Any:
+        with _alarm(deadline_s + GRACE_S):
+            return self._runner.run(_within(work, deadline_s))
+
+    async def _started(self) -> ScriptEngine:
+        if self._engine is None:
+            self._engine = await self.engine_class.create(self.config)
+        return self._engine
+
+    async def _close(self) -> None:
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            await engine.close()
+
+    async def _run(self, case: Case, source: str, outcome: Outcome) -> None:
+        engine = await self._started()
+        probe = ContractBridge()
+        outcome.calls, outcome.counts = probe.calls, probe.counts
+        session = Session(
+            name=engine.default_name,
+            bridges={probe.name: probe},
+            permissions=permissions_of(case),
+            limits=limits_of(case),
+            env=case.env,
+            includes=_includes(case, engine),
+            seed=case.seed,
+            clock_ms=case.clock_ms,
+            on_log=lambda level, text: outcome.logs.append((level, text)),
+        )
+        try:
+            if case.action == "validate":
+                await engine.validate_syntax(source, engine.default_name)
+            else:
+                value = await engine.execute(source, case.params, session=session)
+                outcome.value = plain(value)
+        except LlmspellError as error:
+            outcome.error = error
+        except Exception as error:  # noqa: BLE001 - an engine's mistake is a finding, not ours
+            outcome.error = error
+        finally:
+            outcome.left_open = probe.counts["waiting"]
+            await session.close()
+
+
+def _includes(case: Case, engine: ScriptEngine) -> dict[str, dict[str, str]]:
+    suffix = engine.info.suffixes[0]
+    return {
+        name: {"name": name.replace(".", "/") + suffix, "source": source}
+        for name, source in case.includes.get(engine.name, {}).items()
+    }
+
+
+async def _within(work: Coroutine[Any, Any, Any], deadline_s: float) -> Any:
+    """Await `work` for at most that long; it may not swallow its cancellation to live on."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=deadline_s)
+    if not done:
+        task.cancel()
+        await asyncio.wait({task}, timeout=GRACE_S / 2)
+        if task.done() and not task.cancelled():
+            with suppress(BaseException):
+                task.result()
+        raise TimeoutError
+    return task.result()
+
+
+@contextmanager
+def _alarm(after_s: float) -> Iterator[None]:
+    """Interrupt the block where it blocks the event loop itself; on the main thread only."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        raise DeadlineError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left_s:  # somebody else's timer, such as a test runner's, goes on
+            remaining_s = max(0.001, left_s - (time.monotonic() - started))
+            signal.setitimer(signal.ITIMER_REAL, remaining_s)

@@ -1,0 +1,152 @@
+"""Reading case files: typed by msgspec, checked, every mistake named by file and case."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_core.engine import CAPABILITIES
+from llmspell_core.errors import KINDS
+from llmspell_core.limits import Limits
+from llmspell_core.permissions import Permissions
+from llmspell_testkit.case import Case, CaseFile
+from llmspell_testkit.tagged import read_tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+
+class CaseFileError(ValueError):
+    """A case file is wrong; the message names the file and the case."""
+
+
+def packaged() -> tuple[Traversable, ...]:
+    """List the contract's own case files, by name."""
+    folder = resources.files("llmspell_testkit") / "cases"
+    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
+    return tuple(sorted(files, key=lambda file: file.name))
+
+
+def load_cases(files: Iterable[Traversable | Path] | None = None) -> dict[str, Case]:
+    """Read case files (the contract's own, if none are given) and return the cases by id.
+
+    Raises:
+        CaseFileError: a file is not TOML, not a case file, or two cases share an id.
+    """
+    found: dict[str, Case] = {}
+    for file in packaged() if files is None else files:
+        for case in _read(file):
+            if case.id in found:
+                raise _error(file.name, case.id, "another case has this id")
+            found[case.id] = case
+    for case in found.values():
+        if case.then is not None and case.then not in found:
+            raise _error(f"{case.topic}.toml", case.id, f"`then` names no case: {case.then}")
+    return found
+
+
+def load_sources(file: Traversable | Path, cases: Mapping[str, Case]) -> dict[str, str]:
+    """Read an overlay: a TOML file with which a new language supplies its source for each case.
+
+    Raises:
+        CaseFileError: it is not a table of texts, or names a case that does not exist.
+    """
+    data = _toml(file)
+    for name, source in data.items():
+        if name not in cases:
+            raise _error(file.name, name, "there is no such case")
+        if not isinstance(source, str):
+            raise _error(file.name, name, "a source is a text")
+    return data
+
+
+def _toml(file: Traversable | Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = f"{file.name}: {error}"
+        raise CaseFileError(text) from None
+
+
+def _read(file: Traversable | Path) -> list[Case]:
+    data = _toml(file)
+    try:
+        parsed = msgspec.convert(data, CaseFile)
+    except msgspec.ValidationError as error:
+        raise _locate(file.name, data, str(error)) from None
+    cases = [
+        msgspec.structs.replace(case, topic=parsed.topic, since=case.since or parsed.since)
+        for case in parsed.case
+    ]
+    return [_check(file.name, case) for case in cases]
+
+
+def _locate(file: str, data: dict[str, Any], message: str) -> CaseFileError:
+    """Say which case msgspec's ``$.case[3].expect`` is about."""
+    found = re.search(r" - at `\$\.case\[(\d+)\]\.?([^`]*)`", message)
+    if found is None:
+        return CaseFileError(f"{file}: {message}")
+    item = data["case"][int(found[1])]
+    name = item.get("id", f"number {int(found[1]) + 1}") if isinstance(item, dict) else found[1]
+    where = f" at `{found[2]}`" if found[2] else ""
+    return _error(file, str(name), message[: found.start()] + where)
+
+
+def _check(file: str, case: Case) -> Case:
+    """Check what types alone cannot say, and turn tagged values into what they mean."""
+    expect, error = case.expect, case.expect.error
+    if (expect.result is msgspec.UNSET) == (error is None) and case.action == "run":
+        raise _error(file, case.id, "expect exactly one of `result` and `error`")
+    unknown = sorted(set(case.needs) - set(CAPABILITIES))
+    if unknown:
+        raise _error(file, case.id, f"no such capability: {', '.join(unknown)}")
+    if error is not None and error.kind not in KINDS:
+        raise _error(file, case.id, f"no such kind of error: {error.kind}")
+    try:
+        re.compile((error and error.pattern) or "")
+        Limits(**case.limits)
+        _permissions(case)
+        return _untagged(case)
+    except (TypeError, ValueError, re.error) as problem:
+        raise _error(file, case.id, str(problem)) from None
+
+
+def _untagged(case: Case) -> Case:
+    expect, error = case.expect, case.expect.error
+    if error is not None:
+        error = msgspec.structs.replace(error, details=read_tagged(error.details))
+    expect = msgspec.structs.replace(
+        expect,
+        error=error,
+        result=expect.result if error else read_tagged(expect.result),
+        logs=[(level, read_tagged(text)) for level, text in expect.logs],
+    )
+    return msgspec.structs.replace(case, expect=expect, params=read_tagged(case.params))
+
+
+def _permissions(case: Case) -> Permissions:
+    grants = {
+        effect: grant if isinstance(grant, bool) else tuple(grant)
+        for effect, grant in case.permissions.items()
+    }
+    return Permissions(**grants)
+
+
+def limits_of(case: Case) -> Limits:
+    """Return the limits a case runs under: the defaults, but for those it names."""
+    return Limits(**case.limits)
+
+
+def permissions_of(case: Case) -> Permissions:
+    """Return what a case is granted: nothing but what it names."""
+    return _permissions(case)
+
+
+def _error(file: str, case: str, what: str) -> CaseFileError:
+    return CaseFileError(f"{file}: case `{case}`: {what}")

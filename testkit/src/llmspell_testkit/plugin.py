@@ -1,0 +1,104 @@
+"""The testkit's pytest plugin: it turns an `EngineContract` into tests.
+
+Nothing of the testkit is imported before a contract is collected: every pytest run of an
+environment that has the testkit installed loads this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmspell_testkit.engine import EngineContract
+    from llmspell_testkit.host import EngineHost
+
+DECLINED = "contract_declined"
+_declined = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of declined cases."""
+    text = f"{DECLINED}(capabilities): the engine declines what this case needs"
+    config.addinivalue_line("markers", text)
+    config.stash[_declined] = {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of every case, and of every limit that must be refused, per configuration."""
+    if "contract_host" not in metafunc.fixturenames:
+        return
+    assert metafunc.cls is not None
+    contract: type[EngineContract] = metafunc.cls
+    if "contract_case" in metafunc.fixturenames:
+        _each(metafunc, "contract_case", _cases(contract))
+    elif "contract_limit" in metafunc.fixturenames:
+        _each(metafunc, "contract_limit", _limits(contract))
+    else:
+        metafunc.parametrize("contract_host", list(contract.configs), indirect=True, scope="class")
+
+
+def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
+    metafunc.parametrize(
+        ("contract_host", name), params, indirect=["contract_host"], scope="class"
+    )
+
+
+def _cases(contract: type[EngineContract]) -> list[Any]:
+    return [
+        pytest.param(
+            config_name,
+            case,
+            id=f"{config_name}-{case.id}",
+            marks=[pytest.mark.contract_declined(declined)] if declined else [],
+        )
+        for config_name, config in contract.configs.items()
+        for case in contract.cases().values()
+        for declined in [contract.declined(case, config)]
+    ]
+
+
+def _limits(contract: type[EngineContract]) -> list[Any]:
+    from llmspell_testkit.engine import LIMIT_SETTERS
+
+    return [
+        pytest.param(config_name, capability, id=f"{config_name}-{capability}")
+        for config_name in contract.configs
+        for capability in LIMIT_SETTERS
+    ]
+
+
+@pytest.fixture(scope="class")
+def contract_host(request: pytest.FixtureRequest) -> Iterator[EngineHost]:
+    """Hold the engine under test, configured as the parameter names, for all tests of a class."""
+    from llmspell_testkit.host import EngineHost
+
+    contract = request.cls
+    host = EngineHost(contract.engine, contract.configs[request.param])
+    yield host
+    host.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the cases that an engine declines, and count them by capability."""
+    kept: list[pytest.Item] = []
+    declined: list[pytest.Item] = []
+    for item in items:
+        mark = item.get_closest_marker(DECLINED)
+        (kept if mark is None else declined).append(item)
+        if mark is not None:
+            contract = item.parent.name if item.parent else "contract"
+            row = f"{contract} declines {', '.join(mark.args[0])}"
+            config.stash[_declined][row] = config.stash[_declined].get(row, 0) + 1
+    if declined:
+        config.hook.pytest_deselected(items=declined)
+        items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was declined: it is part of what a passing contract means."""
+    for row, count in config.stash[_declined].items():
+        terminalreporter.write_line(f"{row}: {count} cases not run")

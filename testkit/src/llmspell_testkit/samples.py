@@ -1,0 +1,47 @@
+"""Values that the probe makes: what a script must be able to tell apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SAMPLES: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "false": False,
+    "zero": 0,
+    "one": 1,
+    "int_max": 2**63 - 1,
+    "int_min": -(2**63),
+    "int_53": 2**53,
+    "int_53_next": 2**53 + 1,
+    "negative": -42,
+    "float_whole": 2.0,
+    "float_half": 0.5,
+    "float_tiny": 5e-324,
+    "float_huge": 1.7976931348623157e308,
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "minus_inf": float("-inf"),
+    "minus_zero": -0.0,
+    "empty_text": "",
+    "text": "Grüße, 世界 🚀",
+    "text_nul": "a\0b",
+    "text_lines": "one\r\ntwo\nthree",
+    "bytes": bytes(range(256)),
+    "bytes_text": b"plain",
+    "bytes_empty": b"",
+    "empty_list": [],
+    "empty_map": {},
+    "list": [1, "two", 3.5, None, True],
+    "list_null": [None, 1, None],
+    "map": {"b": 1, "a": 2, "c": {"nested": [1, [2, [3]]]}},
+    "map_null": {"gone": None, "here": 1},
+    "map_order": {f"k{number}": number for number in (5, 3, 9, 1, 7)},
+    "map_proto": {"__proto__": 1, "constructor": 2, "toString": 3, "length": 4},
+    "map_tags": {"$t": "handle", "id": 1, "__type": "x"},
+    "map_digits": {"2": "b", "1": "a"},
+    "deep": [[[[[[[["deep"]]]]]]]],
+    "long_text": "x" * 2_000_000,
+    "long_list": list(range(10_000)),
+    "many_maps": [{"id": number, "name": f"n{number}"} for number in range(2_000)],
+}
