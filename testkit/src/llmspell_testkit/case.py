@@ -21,15 +21,16 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ExpectedError(_Record, frozen=True, kw_only=True):
     """What must end the spell; only what is named is compared.
 
-    `message` is a part of the text, `pattern` a regular expression found in it; `line`, `column`
-    and `file` are the innermost place, `lines` the traceback's lines from there outwards (its
-    beginning suffices); of `details` each named one must be there.
+    `message` is a part of the text, `pattern` a regular expression found in it; `line` and `column`
+    are the innermost place, in `file` (without its suffix; the spell itself unless given); `lines`
+    are the traceback's lines from there outwards, of which the first suffice; of `details` each
+    named one must be there.
     """
 
     kind: str
     message: str | None = None
     pattern: str | None = None
-    file: str | None = None
+    file: str = "spell"
     line: int | None = None
     column: int | None = None
     lines: list[int] | None = None

@@ -223,7 +223,7 @@ class ContractBridge(Bridge):
         return ms
 
     @method(example={"what": "closed_streams", "least": 0})
-    async def until(self, what: str, least: int) -> int:
+    async def await_count(self, what: str, least: int) -> int:
         """Wait until one of the probe's figures is at least that, and return it."""
         await self.gates.until(lambda: self.counts[what] >= least)
         return self.counts[what]

@@ -55,12 +55,16 @@ def _error(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
     if wanted.pattern is not None and re.search(wanted.pattern, got.message) is None:
         yield f"error message /{wanted.pattern}/ is not in {got.message[:500]!r}"
     at = got.location
-    found = {"file": at and at.name, "line": at and at.line, "column": at and at.column}
+    found = {"line": at and at.line, "column": at and at.column}
     found |= {"retryable": got.retryable, "bridge": got.bridge, "method": got.method}
     for name, value in found.items():
         expected = getattr(wanted, name)
         if expected is not None and expected != value:
             yield f"error {name} {show(expected)} ≠ {show(value)}"
+    if at is not None and (wanted.line or wanted.lines):
+        file = at.name.rpartition(".")[0]
+        if file != wanted.file:
+            yield f"error file {show(wanted.file)} ≠ {show(file)}"
     if wanted.lines is not None:
         lines = [frame.line for frame in got.traceback]
         if lines[: len(wanted.lines)] != wanted.lines:

@@ -63,8 +63,8 @@ class Output:
             if text or level == "log":
                 self._line_open = level == "write" and not text.endswith("\n")
         elif level == "error" or not self.quiet:
-            self._close_line_on_terminal()
-            self._write(ERR, text + "\n", _STYLES.get(level))
+            style = _STYLES.get(level, "")
+            self._show(paint(self._clean(text), style, wanted=self._colour and bool(style)))
 
     def _keep(self, level: str, text: str) -> None:
         """Keep a log for the document; consecutive writes are one text."""
@@ -76,8 +76,7 @@ class Output:
     def note(self, text: str) -> None:
         """Tell the user something that is neither result nor error."""
         if not self.quiet:
-            self._close_line_on_terminal()
-            self._write(ERR, text + "\n")
+            self._show(self._clean(text))
 
     # -- the end --------------------------------------------------------------------------
 
@@ -101,6 +100,13 @@ class Output:
         """Print what the user asked for: help, a list, a version."""
         self._write(OUT, text + "\n")
 
+    def answer(self, document: dict[str, Any], text: str) -> None:
+        """Give what the user asked for: with `--json` the document, else the text."""
+        if self.json:
+            self.document(document)
+        else:
+            self.text(text)
+
     def document(self, document: dict[str, Any]) -> None:
         """Write the one JSON document; a second one is dropped."""
         from llmspell_cli.as_json import pretty
@@ -117,40 +123,38 @@ class Output:
         """Show an error; with `--json` it is the document, together with `more`."""
         from llmspell_cli.show_error import error_text
 
-        self._close_line_on_terminal()
-        self._show(error_text(error, colour=self._colour))
+        self._show(error_text(error, colour=self._colour, clean=self._clean))
         if self.debug:
-            import traceback
-
-            self._show("".join(traceback.format_exception(error)).rstrip())
+            self.python_traceback(error)
         if self.json:
             from llmspell_cli.as_json import error_record
 
             self.document({"error": error_record(error), **(more or {})})
 
-    def failure(self, kind: str, message: str, *, hint: str = "", shown: str = "") -> None:
-        """Show what is no `LlmspellError`; `shown` takes the message's place for people."""
-        self._close_line_on_terminal()
-        text = shown or f"{paint('error:', terminal.BOLD, wanted=self._colour)} {message}"
+    def failure(self, kind: str, message: str, *, hint: str = "") -> None:
+        """Show what is no `LlmspellError`: a usage error, an interruption, a mistake of ours."""
+        from llmspell_cli.show_error import headline
+
+        text = headline("error", self._clean(message), colour=self._colour)
         self._show(f"{text}\n{hint}" if hint else text)
         if self.json:
             from llmspell_cli.as_json import plain_error
 
             self.document({"error": plain_error(kind, message)})
 
+    def python_traceback(self, error: BaseException) -> None:
+        """Show where in llmspell it happened: for ``--debug`` alone."""
+        import traceback
+
+        self._show(self._clean("".join(traceback.format_exception(error)).rstrip()))
+
     def _show(self, text: str) -> None:
-        """Write to stderr; the colours in `text` are ours."""
-        if self._colour:
-            parts = text.split("\x1b[")
-            # what follows our own escape sequences may hold the script's: only ours end in "m"
-            safe = [terminal.strip_controls(parts[0])]
-            for part in parts[1:]:
-                style, _, rest = part.partition("m")
-                safe.append(f"\x1b[{style}m" if style in _OWN else style)
-                safe.append(terminal.strip_controls(rest))
-            self._write(ERR, "".join(safe) + "\n", raw=True)
-        else:
-            self._write(ERR, text + "\n")
+        """Write to stderr what is clean already, and may hold our colours."""
+        self._close_line_on_terminal()
+        self._write(ERR, text + "\n", raw=True)
+
+    def _clean(self, text: str) -> str:
+        return terminal.strip_controls(text) if self._terminal[ERR] else text
 
     def _close_line_on_terminal(self) -> None:
         """End a line that the spell left open, so that what follows does not cling to it."""
@@ -158,14 +162,13 @@ class Output:
             self._write(OUT, "\n")
             self._line_open = False
 
-    def _write(self, fd: int, text: str, style: str | None = None, *, raw: bool = False) -> None:
+    def _write(self, fd: int, text: str, *, raw: bool = False) -> None:
+        """Write to a stream; unless `raw`, a terminal gets no control characters."""
         if fd == OUT and self.failed is not None:
             return
         if self._terminal[fd] and not raw:
             text = terminal.strip_controls(text)
-        if style and fd == ERR:
-            text = paint(text.rstrip("\n"), style, wanted=self._colour) + "\n"
-        encoding = "utf-8" if raw and fd == OUT else self._encoding[fd]
+        encoding = self._encoding[fd]
         errors = "surrogateescape" if encoding == "utf-8" else "replace"
         try:
             write_all(fd, text.encode(encoding, errors))
@@ -177,9 +180,6 @@ class Output:
         self.failed = error
         if self.on_failure is not None:
             self.on_failure()
-
-
-_OWN = frozenset({"0", terminal.BOLD, DIM, RED, YELLOW})
 
 
 def write_all(fd: int, data: bytes) -> None:

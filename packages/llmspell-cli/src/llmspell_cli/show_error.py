@@ -8,43 +8,49 @@ from llmspell_cli.terminal import BOLD, DIM, RED, paint
 from llmspell_core.errors import InternalError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_core.errors import Frame, LlmspellError
 
 MAX_FRAMES = 20
 REPORT = "this is a mistake of llmspell's or of a plugin's; run it again with --debug and report it"
 
 
-def error_text(error: LlmspellError, *, colour: bool = False) -> str:
-    """Show an error as ``hello.lua:3:5: message``, its traceback below it."""
-    lines = [_headline(error, colour=colour)]
-    lines += [paint(f"  {line}", DIM, wanted=colour) for line in _way(error.traceback)]
+def error_text(error: LlmspellError, *, colour: bool, clean: Callable[[str], str]) -> str:
+    """Show an error as ``hello.lua:3:5: message``, its traceback below it.
+
+    What comes from the script passes through `clean` before it is coloured.
+    """
+    where, message = _headline(error)
+    lines = [headline(clean(where), clean(message), colour=colour)]
+    lines += [paint(f"  {clean(line)}", DIM, wanted=colour) for line in _way(error.traceback)]
     if isinstance(error, InternalError):
         lines.append(REPORT)
     return "\n".join(lines)
 
 
-def _headline(error: LlmspellError, *, colour: bool) -> str:
-    place = error.location
-    if place is None:
-        return _plain(error, colour=colour)
-    where = str(place if place.function is None else _without_function(place))
-    short = f"{place.name}:{place.line}"
-    # an engine may have put the place in front of the message already
-    message = error.message
-    for known in (f"{where}: ", f"{short}: "):
-        message = message.removeprefix(known)
+def headline(where: str, message: str, *, colour: bool) -> str:
+    """Put a place, or the word ``error``, before a message."""
     return f"{paint(where + ':', BOLD, wanted=colour)} {paint(message, RED, wanted=colour)}"
 
 
-def _plain(error: LlmspellError, *, colour: bool) -> str:
-    """Show an error without a place in the script, unless its message begins with one."""
+def _headline(error: LlmspellError) -> tuple[str, str]:
+    """Take an error apart into its place and its message, which may name the place already."""
+    message = error.message
+    place = error.location
     file = error.details.get("file")
-    if isinstance(file, str) and error.message.startswith(f"{file}:"):
-        return paint(error.message, RED, wanted=colour)
-    return f"{paint('error:', BOLD, wanted=colour)} {paint(error.message, RED, wanted=colour)}"
+    if place is not None:
+        where = _position(place)
+        for known in (where, f"{place.name}:{place.line}"):
+            message = message.removeprefix(f"{known}: ")
+        return where, message
+    if isinstance(file, str) and message.startswith(f"{file}:"):
+        where, _, rest = message.partition(": ")
+        return where, rest
+    return "error", message
 
 
-def _without_function(frame: Frame) -> str:
+def _position(frame: Frame) -> str:
     column = "" if frame.column is None else f":{frame.column}"
     return f"{frame.name}:{frame.line}{column}"
 

@@ -111,7 +111,7 @@ class FrameReader:
             end = start + length
             if len(self._buffer) < end:
                 return None
-            payload = bytes(self._buffer[start:end])
+            payload = self._cut(start, end)
             self._at = end
             if not flags and self._partial is None:
                 return kind, id, payload, clock_ms
@@ -125,8 +125,23 @@ class FrameReader:
                 payload, self._partial = bytes(self._partial), None
                 return kind, id, payload, clock_ms
 
+    def _cut(self, start: int, end: int) -> bytes:
+        if isinstance(self._buffer, bytes):
+            return self._buffer[start:end]
+        # a view, so that a large payload is copied once
+        with memoryview(self._buffer) as view:
+            return bytes(view[start:end])
+
     def _check(self, length: int, kind: int, flags: int, id: int, clock_ms: int) -> None:
         """Judge a header before its payload is waited for."""
+        if (
+            kind in self._kinds
+            and length <= FRAME_BYTES
+            and not flags
+            and not (clock_ms and not self._clock)
+            and self._partial is None
+        ):
+            return
         if kind not in self._kinds:
             raise ProtocolViolation(f"unknown kind {kind}")
         if flags & ~MORE:

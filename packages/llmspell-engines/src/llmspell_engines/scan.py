@@ -1,7 +1,9 @@
 """Judge a MessagePack payload without building anything: depth, nodes, keys, integers, types.
 
-Cost (2 shared cores): see `tests/process/test_scan.py`; a text is one step whatever its length,
-and what claims too much is refused where it claims it, so the cost is bounded by `nodes`.
+A text is one step whatever its length, and a claim of too much is refused where it is made, so
+`nodes` bounds the cost. Measured on 2 shared cores, decoding included: 8 MB of one text 0.8 ms,
+1 MB of small rows 23 ms (msgspec alone: 7), 200,000 scalars 27 ms, 200,000 lists 120 ms, 8 MB of
+empty maps 0.02 ms until refused (msgspec alone: 815 ms and 570 MB).
 """
 
 from __future__ import annotations

@@ -23,7 +23,11 @@ LIMITS = {
 }
 
 BRIDGES: dict[str, Any] = {
-    "t": {"methods": {"echo": 0, "fail": 0, "stream": 1, "later": 0, "make": 0}, "open": False, "builders": {}},
+    "t": {
+        "methods": {"echo": 0, "fail": 0, "stream": 1, "later": 0, "make": 0},
+        "open": False,
+        "builders": {},
+    },
     "tools": {"methods": {"list": 0}, "open": True, "builders": {}},
     "workflow": {
         "methods": {"list": 0},
@@ -103,7 +107,10 @@ class Host:
         self.said: list[tuple[int, int, Any]] = []
         self.pending: list[tuple[int, Any, str, list[Any]]] = []
         self.calls: list[tuple[Any, str, list[Any]]] = []
-        self.methods = {"t.echo": lambda *args: args[0] if args else None, "runtime.sleep": lambda _ms: None}
+        self.methods = {
+            "t.echo": lambda *args: args[0] if args else None,
+            "runtime.sleep": lambda _ms: None,
+        }
         self.methods.update(methods or {})
         self.bridges = BRIDGES if bridges is None else bridges
         self._queue: list[tuple[int, Any, str, list[Any]]] = []
@@ -186,14 +193,18 @@ class Host:
         return value
 
 
-def run(source: str | bytes, methods: Mapping[str, Callable[..., Any]] | None = None, **fields: Any) -> Any:
+def run(
+    source: str | bytes, methods: Mapping[str, Callable[..., Any]] | None = None, **fields: Any
+) -> Any:
     """Run a spell to its end and return its result."""
     host = Host(methods)
     host.start(source, **fields)
     return host.result
 
 
-def failure(source: str | bytes, methods: Mapping[str, Callable[..., Any]] | None = None, **fields: Any) -> dict[str, Any]:
+def failure(
+    source: str | bytes, methods: Mapping[str, Callable[..., Any]] | None = None, **fields: Any
+) -> dict[str, Any]:
     """Run a spell that fails and return its error record."""
     host = Host(methods, memory_bytes=fields.pop("memory_bytes", None))
     host.start(source, **fields)

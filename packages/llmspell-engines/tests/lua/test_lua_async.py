@@ -15,14 +15,19 @@ def later(*_: Any) -> Any:
 
 def test_all_runs_at_once_and_keeps_order() -> None:
     """`async.all` returns the results in the order of the functions."""
-    assert run("return async.all({function() return t.echo(1) end, function() return 2 end})") == [1, 2]
+    assert run("return async.all({function() return t.echo(1) end, function() return 2 end})") == [
+        1,
+        2,
+    ]
     assert run("return async.all({})") == []
 
 
 def test_all_fails_with_the_first_error_and_cancels_the_rest() -> None:
     """The first error is raised, the other's call is cancelled."""
     host = Host({"t.later": later})
-    host.start("local ok, e = pcall(async.all, {function() t.later() end, function() error('x', 0) end}) return e")
+    host.start(
+        "local ok, e = pcall(async.all, {function() t.later() end, function() error('x', 0) end}) return e"
+    )
     assert host.result == "x"
     assert host.of(CANCEL_CALL) == [(1, None)]
 
@@ -30,16 +35,23 @@ def test_all_fails_with_the_first_error_and_cancels_the_rest() -> None:
 def test_race_takes_what_settles_first() -> None:
     """`async.race` returns the first result and cancels the rest."""
     host = Host({"t.later": later})
-    host.start("return async.race({function() return t.later() end, function() return t.later() end})")
+    host.start(
+        "return async.race({function() return t.later() end, function() return t.later() end})"
+    )
     host.answer(2, "b")
     assert host.result == "b"
     assert host.of(CANCEL_CALL) == [(1, None)]
-    assert failure("async.race({function() error('x') end, function() t.echo() end})")["message"] == "x"
+    assert (
+        failure("async.race({function() error('x') end, function() t.echo() end})")["message"]
+        == "x"
+    )
 
 
 def test_any_takes_the_first_success() -> None:
     """`async.any` passes over errors, and fails when all do."""
-    assert run("return async.any({function() error('x') end, function() return t.echo(2) end})") == 2
+    assert (
+        run("return async.any({function() error('x') end, function() return t.echo(2) end})") == 2
+    )
     record = failure("async.any({function() error('x') end, function() error('y') end})")
     assert record["message"] == "all 2 functions failed; the first: x"
     assert record["details"] == {"errors": ["x", "y"]}
@@ -104,8 +116,14 @@ def test_tasks_can_be_given_to_all() -> None:
         ("async.all(1)", "expected a list of functions"),
         ("async.all({print, 1})", "item 2 is a number"),
         ("async.race({})", "at least one"),
-        ("local x; x = async.spawn(function() x:await() end) util.sleep(1) x:await()", "cannot await itself"),
-        ("local x; x = async.spawn(function() x:cancel() end) util.sleep(1) x:await()", "cannot cancel itself"),
+        (
+            "local x; x = async.spawn(function() x:await() end) util.sleep(1) x:await()",
+            "cannot await itself",
+        ),
+        (
+            "local x; x = async.spawn(function() x:cancel() end) util.sleep(1) x:await()",
+            "cannot cancel itself",
+        ),
         ("async.spawn(print).await()", "with a colon"),
         ("string.gsub('a', '.', function() async.all({print}) end)", "cannot wait here"),
     ],
@@ -118,7 +136,9 @@ def test_wrong_use_is_a_clear_error(code: str, part: str) -> None:
 def test_a_thousand_tasks_run() -> None:
     """Many tasks share the places in flight."""
     host = Host()
-    host.start("local f = {} for i = 1, 1000 do f[i] = function() return t.echo(i) end end return #async.all(f)")
+    host.start(
+        "local f = {} for i = 1, 1000 do f[i] = function() return t.echo(i) end end return #async.all(f)"
+    )
     assert host.result == 1000
     assert len(host.of(CALL)) == 1000
 

@@ -156,7 +156,9 @@ def test_waiting_and_root_coroutines_cannot_be_resumed() -> None:
 def test_calls_in_flight_are_bounded_and_the_rest_waits() -> None:
     """At most `calls_in_flight` calls are open; each answer lets one more out."""
     host = Host({"t.later": later})
-    host.start("local f = {} for i = 1, 200 do f[i] = function() return t.later(i) end end return async.all(f)")
+    host.start(
+        "local f = {} for i = 1, 200 do f[i] = function() return t.later(i) end end return async.all(f)"
+    )
     assert len(host.of(CALL)) == 64
     host.answer(1, 1)
     assert len(host.of(CALL)) == 65
@@ -170,7 +172,9 @@ def test_calls_in_flight_are_bounded_and_the_rest_waits() -> None:
 def test_answers_may_come_in_any_order() -> None:
     """Each answer finds its own call."""
     host = Host({"t.later": later})
-    host.start("return async.all({function() return t.later('a') end, function() return t.later('b') end})")
+    host.start(
+        "return async.all({function() return t.later('a') end, function() return t.later('b') end})"
+    )
     host.answer(2, "B")
     host.answer(1, "A")
     assert host.result == ["A", "B"]
@@ -190,9 +194,18 @@ def test_answers_to_nothing_are_ignored() -> None:
 def test_a_callback_runs_while_the_spell_waits() -> None:
     """A function crosses as a callback; it can be invoked, also while another runs."""
     host = Host({"t.later": later})
-    host.start("local function f(a, b) return t.echo(a) + b end return t.later({handler = f, again = f}, f)")
+    host.start(
+        "local function f(a, b) return t.echo(a) + b end return t.later({handler = f, again = f}, f)"
+    )
     (_, (_, _, args)) = host.of(CALL)[0]
-    assert args == [{"again": Ext(2, [1, "again"]), "handler": Ext(2, [1, "again"])}, Ext(2, [1, "callback"])] or args[1].data[0] == 1
+    assert (
+        args
+        == [
+            {"again": Ext(2, [1, "again"]), "handler": Ext(2, [1, "again"])},
+            Ext(2, [1, "callback"]),
+        ]
+        or args[1].data[0] == 1
+    )
     host.put(INVOKE, 7, [1, [20, 3]])
     host.put(INVOKE, 8, [1, [1, 1]])
     assert host.of(RETURN) == [(7, 23), (8, 2)]
@@ -203,14 +216,19 @@ def test_a_callback_runs_while_the_spell_waits() -> None:
 def test_a_failing_callback_raises_and_the_spell_goes_on() -> None:
     """An error in a callback is that invocation's RAISE."""
     host = Host({"t.later": later})
-    host.start("t.later(function() error('bad') end, function() return print end, function() return t.fail() end) return 1")
+    host.start(
+        "t.later(function() error('bad') end, function() return print end, function() return t.fail() end) return 1"
+    )
     host.put(INVOKE, 1, [1, []])
     host.put(INVOKE, 2, [2, []])
     host.put(INVOKE, 3, [3, []])
     host.put(INVOKE, 4, [99, []])
     raised = host.of(RAISE)
     assert [(id_, record["kind"]) for id_, record in raised] == [
-        (1, "runtime"), (2, "conversion"), (3, "validation"), (4, "runtime"),
+        (1, "runtime"),
+        (2, "conversion"),
+        (3, "validation"),
+        (4, "runtime"),
     ]
     assert raised[0][1]["traceback"][0] == {"name": "spell.lua", "line": 1}
     assert raised[2][1]["ref"] == 2
@@ -292,14 +310,23 @@ def test_wrong_use_of_a_bridge_is_a_clear_error(code: str, part: str) -> None:
 
 def test_a_bridge_lists_its_methods_in_order() -> None:
     """`pairs` over a bridge gives methods and builders as the host sent them."""
-    assert run("local n = {} for k, f in pairs(workflow) do n[#n+1] = k .. type(f) end return n") == [
-        "listfunction", "sequentialfunction",
+    assert run(
+        "local n = {} for k, f in pairs(workflow) do n[#n+1] = k .. type(f) end return n"
+    ) == [
+        "listfunction",
+        "sequentialfunction",
     ]
 
 
 def test_a_stream_is_read_to_its_end() -> None:
     """All items come in order, batches are pulled, nothing is released at the end."""
-    host = Host(stream_of({"items": [1, 2], "done": False}, {"items": [], "done": False}, {"items": [3], "done": True}))
+    host = Host(
+        stream_of(
+            {"items": [1, 2], "done": False},
+            {"items": [], "done": False},
+            {"items": [3], "done": True},
+        )
+    )
     host.start("local n = {} for x in t.stream('p') do n[#n+1] = x end return n")
     assert host.result == [1, 2, 3]
     assert host.of(RELEASE) == []
@@ -309,7 +336,9 @@ def test_a_stream_is_read_to_its_end() -> None:
 def test_leaving_a_stream_early_releases_it(leave: str) -> None:
     """break, return, goto and an error close the stream."""
     host = Host(stream_of({"items": [1, 2], "done": False}))
-    host.start(f"local function f() for x in t.stream() do {leave} end ::out:: end pcall(f) return 1")
+    host.start(
+        f"local function f() for x in t.stream() do {leave} end ::out:: end pcall(f) return 1"
+    )
     assert host.result == 1
     assert host.of(RELEASE) == [(9, None)]
 
@@ -328,13 +357,25 @@ def test_an_error_in_a_stream_comes_after_its_items() -> None:
 
 def test_a_handles_method_may_stream() -> None:
     """Streams of handles work like those of bridges."""
-    methods = {"t.make": lambda: AGENT, "5.stream": lambda _: STREAM, "9.next": lambda _: {"items": ["a"], "done": True}}
-    assert run("local s = '' for x in t.make():stream('q') do s = s .. x end return s", methods) == "a"
+    methods = {
+        "t.make": lambda: AGENT,
+        "5.stream": lambda _: STREAM,
+        "9.next": lambda _: {"items": ["a"], "done": True},
+    }
+    assert (
+        run("local s = '' for x in t.make():stream('q') do s = s .. x end return s", methods) == "a"
+    )
 
 
 def test_a_builder_is_sent_whole() -> None:
     """Steps are recorded, chained, and sent with the call; builders nest as arguments."""
-    host = Host({"workflow.sequential.run": lambda *a: a[1], "t.make": lambda: AGENT, "t.echo": lambda _: None})
+    host = Host(
+        {
+            "workflow.sequential.run": lambda *a: a[1],
+            "t.make": lambda: AGENT,
+            "t.echo": lambda _: None,
+        }
+    )
     source = """
     local inner = workflow.sequential('inner')
     local w = workflow.sequential({name = 'w'})

@@ -10,7 +10,14 @@ from lua_host import FAILED, VALIDATE, Host, HostError, failure, run
 
 def fail(*_: Any) -> None:
     """Answer a call with an error."""
-    raise HostError("rate_limit", "slow down", retryable=True, bridge="t", method="fail", details={"retry_after_s": 3})
+    raise HostError(
+        "rate_limit",
+        "slow down",
+        retryable=True,
+        bridge="t",
+        method="fail",
+        details={"retry_after_s": 3},
+    )
 
 
 def lines(record: dict[str, Any]) -> list[int]:
@@ -31,10 +38,15 @@ def test_an_error_text_loses_its_position_prefix() -> None:
 def test_an_error_value_crosses_in_details() -> None:
     """An error that is a table is in `details.value`."""
     record = failure("error({code = 1})")
-    assert (record["message"], record["details"]) == ("uncaught error value", {"value": {"code": 1}})
+    assert (record["message"], record["details"]) == (
+        "uncaught error value",
+        {"value": {"code": 1}},
+    )
 
 
-@pytest.mark.parametrize("value", ["print", "coroutine.create(print)", "setmetatable({}, {__tostring = error})", "nil"])
+@pytest.mark.parametrize(
+    "value", ["print", "coroutine.create(print)", "setmetatable({}, {__tostring = error})", "nil"]
+)
 def test_an_error_value_that_cannot_cross_is_still_an_error(value: str) -> None:
     """No error value breaks the report."""
     assert failure(f"error({value})")["message"] == "uncaught error value"
@@ -52,13 +64,25 @@ def test_a_host_error_is_a_table_with_fields() -> None:
     source = """
     local ok, e = pcall(t.fail)
     return {ok, e.kind, e.message, e.retryable, e.bridge, e.method, e.details.retry_after_s, tostring(e), "E: " .. e}"""
-    expected = [False, "rate_limit", "slow down", True, "t", "fail", 3, "rate limit error: slow down"]
+    expected = [
+        False,
+        "rate_limit",
+        "slow down",
+        True,
+        "t",
+        "fail",
+        3,
+        "rate limit error: slow down",
+    ]
     assert run(source, {"t.fail": fail}) == [*expected, "E: rate limit error: slow down"]
 
 
 def test_an_uncaught_host_error_keeps_its_reference() -> None:
     """An error passed on names the call it came from, and where that call was made."""
-    record = failure("t.echo(1)\nlocal ok, e = pcall(function()\n  local x = t.fail()\n  return x\nend)\nerror(e)", {"t.fail": fail})
+    record = failure(
+        "t.echo(1)\nlocal ok, e = pcall(function()\n  local x = t.fail()\n  return x\nend)\nerror(e)",
+        {"t.fail": fail},
+    )
     assert (record["kind"], record["ref"], lines(record)[0]) == ("rate_limit", 2, 3)
 
 
@@ -66,6 +90,7 @@ def test_a_tail_call_of_the_host_still_has_its_line() -> None:
     """`return t.fail()` reports the line although its frame is gone."""
     record = failure("local function f()\n  return t.fail()\nend\nlocal x = f()", {"t.fail": fail})
     assert lines(record) == [2, 4]
+    assert lines(failure("\nreturn json.decode('{')")) == [2]
 
 
 def test_prelude_and_c_frames_are_not_in_tracebacks() -> None:
@@ -86,7 +111,9 @@ def test_prelude_and_c_frames_are_not_in_tracebacks() -> None:
         ("pairs(nil)", "bad argument #1 to 'pairs' (table expected, got nil)"),
     ],
 )
-def test_mistakes_in_wrapped_functions_name_them_and_the_users_line(code: str, message: str) -> None:
+def test_mistakes_in_wrapped_functions_name_them_and_the_users_line(
+    code: str, message: str
+) -> None:
     """A wrapped library function fails like Lua's own."""
     caught = run(f"local ok, e = pcall(function()\n  {code}\nend) return e")
     assert caught == f"spell.lua:2: {message}"
@@ -96,7 +123,9 @@ def test_mistakes_in_wrapped_functions_name_them_and_the_users_line(code: str, m
 
 def test_xpcall_handlers_run_where_the_error_is() -> None:
     """The handler gets the error and its result is returned."""
-    assert run("return {xpcall(function(a) error(a, 0) end, function(e) return e .. '!' end, 'x')}") == [False, "x!"]
+    assert run(
+        "return {xpcall(function(a) error(a, 0) end, function(e) return e .. '!' end, 'x')}"
+    ) == [False, "x!"]
 
 
 def test_an_error_in_a_coroutine_keeps_its_lines() -> None:
@@ -151,7 +180,10 @@ def test_line_endings_and_shebang_keep_line_numbers() -> None:
     assert lines(failure("\ufeff#!/bin/x\r\n\r\nerror('x')")) == [3]
 
 
-@pytest.mark.parametrize("name", ["d/" * 60 + "long name.lua", "a:1: b.lua", "new\nline.lua", "nul\x00.lua", "héé.lua", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["d/" * 60 + "long name.lua", "a:1: b.lua", "new\nline.lua", "nul\x00.lua", "héé.lua", ""],
+)
 def test_every_chunk_name_is_shown_as_it_is(name: str) -> None:
     """Names Lua would cut or garble come back whole."""
     record = failure("\nerror('x')", name=name)
@@ -161,10 +193,18 @@ def test_every_chunk_name_is_shown_as_it_is(name: str) -> None:
 
 def test_an_include_reports_its_own_name_and_line() -> None:
     """Errors in a required file carry that file's name."""
-    includes = {"lib.h": {"name": "lib/h.lua", "source": "local M = {}\nfunction M.f()\n  error('bad')\nend\nreturn M"}}
+    includes = {
+        "lib.h": {
+            "name": "lib/h.lua",
+            "source": "local M = {}\nfunction M.f()\n  error('bad')\nend\nreturn M",
+        }
+    }
     record = failure("local h = require('lib.h')\nh.f()", includes=includes)
     assert record["message"] == "bad"
-    assert [(frame["name"], frame["line"]) for frame in record["traceback"]] == [("lib/h.lua", 3), ("spell.lua", 2)]
+    assert [(frame["name"], frame["line"]) for frame in record["traceback"]] == [
+        ("lib/h.lua", 3),
+        ("spell.lua", 2),
+    ]
     broken = {"lib.h": {"name": "lib/h.lua", "source": "\nx = = 1"}}
     record = failure("local h = require('lib.h')", includes=broken)
     assert (record["kind"], record["traceback"]) == ("syntax", [{"name": "lib/h.lua", "line": 2}])

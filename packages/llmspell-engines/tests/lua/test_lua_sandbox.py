@@ -9,8 +9,25 @@ from lua_host import CALL, LATER, Host, failure, run
 @pytest.mark.parametrize(
     "name",
     [
-        "io", "debug", "package", "python", "dofile", "loadfile", "loadstring", "module", "setfenv", "newproxy",
-        "os.execute", "os.exit", "os.remove", "os.rename", "os.tmpname", "os.setlocale", "string.dump", "jit", "ffi",
+        "io",
+        "debug",
+        "package",
+        "python",
+        "dofile",
+        "loadfile",
+        "loadstring",
+        "module",
+        "setfenv",
+        "newproxy",
+        "os.execute",
+        "os.exit",
+        "os.remove",
+        "os.rename",
+        "os.tmpname",
+        "os.setlocale",
+        "string.dump",
+        "jit",
+        "ffi",
     ],
 )
 def test_what_reaches_the_system_is_absent(name: str) -> None:
@@ -20,12 +37,50 @@ def test_what_reaches_the_system_is_absent(name: str) -> None:
 
 def test_globals_are_exactly_the_documented_ones() -> None:
     """A new global is a decision, not an accident."""
-    assert run("local n = {} for k in pairs(_G) do n[#n+1] = k end return n") == sorted([
-        "_G", "_VERSION", "array", "assert", "async", "collectgarbage", "console", "coroutine", "env", "error",
-        "getmetatable", "ipairs", "json", "load", "math", "next", "null", "os", "pairs", "params", "pcall", "print",
-        "rawequal", "rawget", "rawlen", "rawset", "require", "select", "setmetatable", "string", "t", "table",
-        "tonumber", "tools", "tostring", "type", "utf8", "util", "workflow", "xpcall",
-    ])
+    assert run("local n = {} for k in pairs(_G) do n[#n+1] = k end return n") == sorted(
+        [
+            "_G",
+            "_VERSION",
+            "array",
+            "assert",
+            "async",
+            "collectgarbage",
+            "console",
+            "coroutine",
+            "env",
+            "error",
+            "getmetatable",
+            "ipairs",
+            "json",
+            "load",
+            "math",
+            "next",
+            "null",
+            "os",
+            "pairs",
+            "params",
+            "pcall",
+            "print",
+            "rawequal",
+            "rawget",
+            "rawlen",
+            "rawset",
+            "require",
+            "select",
+            "setmetatable",
+            "string",
+            "t",
+            "table",
+            "tonumber",
+            "tools",
+            "tostring",
+            "type",
+            "utf8",
+            "util",
+            "workflow",
+            "xpcall",
+        ]
+    )
 
 
 def test_no_python_object_is_reachable() -> None:
@@ -76,7 +131,9 @@ def test_abuse_is_refused_with_an_error(code: str) -> None:
 
 def test_repeating_nothing_returns_at_once() -> None:
     """`('').rep` with a huge count does not loop in C."""
-    assert run("return ('').rep('', 1e15) .. ('x'):rep(0) .. ('').rep('', math.maxinteger, '')") == ""
+    assert (
+        run("return ('').rep('', 1e15) .. ('x'):rep(0) .. ('').rep('', math.maxinteger, '')") == ""
+    )
 
 
 def test_loaded_code_has_the_same_environment() -> None:
@@ -92,7 +149,7 @@ def test_loaded_code_has_the_same_environment() -> None:
 def test_patched_libraries_do_not_reach_the_prelude() -> None:
     """A script that replaces every library function breaks only itself."""
     source = """
-    local log, result = console.log, {}
+    local log, type = console.log, type
     local function bad() error('patched code ran') end
     for _, lib in ipairs({string, table, math, utf8, coroutine, os, json, util, async}) do
       for k in next, lib do lib[k] = bad end
@@ -141,7 +198,10 @@ def test_addresses_are_never_shown() -> None:
     assert first == run(source)
     assert first[:3] == ["table: 0x00000001", "table: 0x00000002", "table: 0x00000001"]
     assert first[4:] == [
-        "table: 0x00000001", "bridge t: 0x00000004", "workflow.sequential: 0x00000005", "Point: 0x00000006",
+        "table: 0x00000001",
+        "bridge t: 0x00000004",
+        "workflow.sequential: 0x00000005",
+        "Point: 0x00000006",
         "thread: 0x00000007",
     ]
 
@@ -158,14 +218,27 @@ def test_conversion_runs_no_code_of_the_script() -> None:
     """No metamethod is called while a value crosses."""
     source = """
     local bad = setmetatable({}, {__index = error, __len = error, __pairs = error, __tostring = error, __eq = error, __name = {}})
-    return {bad, {bad}}"""
-    assert run(source) == [{}, [{}]]
+    local forged = setmetatable({}, setmetatable({}, {__eq = function() return true end}))
+    return {bad, {bad}, forged, {json.encode({bad}), tostring(forged)}}"""
+    assert run(source) == [{}, [{}], {}, ["[{}]", "table: 0x00000001"]]
+    assert (
+        failure(
+            "error(setmetatable({kind = 'x'}, setmetatable({}, {__eq = function() return true end})))"
+        )["kind"]
+        == "runtime"
+    )
 
 
 def test_a_raising_tostring_is_the_scripts_own_error() -> None:
     """`__tostring` that fails, yields or returns rubbish is an ordinary error."""
-    assert failure("print(setmetatable({}, {__tostring = function() error('mine') end}))")["message"] == "mine"
-    assert "must return a string" in failure("print(setmetatable({}, {__tostring = function() return {} end}))")["message"]
+    assert (
+        failure("print(setmetatable({}, {__tostring = function() error('mine') end}))")["message"]
+        == "mine"
+    )
+    assert (
+        "must return a string"
+        in failure("print(setmetatable({}, {__tostring = function() return {} end}))")["message"]
+    )
 
 
 def test_the_chunk_name_of_the_prelude_cannot_be_taken() -> None:

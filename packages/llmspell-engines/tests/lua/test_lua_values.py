@@ -6,18 +6,61 @@ import math
 from typing import Any
 
 import pytest
-from lua_host import LIMITS, Ext, Host, decode, encode, failure, run
+from lua_host import LATER, LIMITS, Ext, Host, decode, encode, failure, run
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        None, True, False, 0, 1, -1, 127, 128, 255, 256, 65535, 65536, 2**31, 2**32, 2**53 + 1, 2**63 - 1,
-        -32, -33, -128, -129, -32768, -32769, -(2**31), -(2**31) - 1, -(2**63), 1.0, -0.5, 1e300, math.inf,
-        "", "a" * 31, "a" * 32, "a" * 255, "a" * 256, "a" * 70000, "héllo \U0001f600", "a\x00b",
-        b"\xff\x00", b"\xff" * 300, b"\xff" * 70000,
-        [], [1], list(range(15)), list(range(16)), list(range(70000)), [None, 1], [[], {}],
-        {"a": {"b": [1, 2.5, "x", None, True]}}, {f"k{i:05}": i for i in range(70000)},
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        127,
+        128,
+        255,
+        256,
+        65535,
+        65536,
+        2**31,
+        2**32,
+        2**53 + 1,
+        2**63 - 1,
+        -32,
+        -33,
+        -128,
+        -129,
+        -32768,
+        -32769,
+        -(2**31),
+        -(2**31) - 1,
+        -(2**63),
+        1.0,
+        -0.5,
+        1e300,
+        math.inf,
+        "",
+        "a" * 31,
+        "a" * 32,
+        "a" * 255,
+        "a" * 256,
+        "a" * 70000,
+        "héllo \U0001f600",
+        "a\x00b",
+        b"\xff\x00",
+        b"\xff" * 300,
+        b"\xff" * 70000,
+        [],
+        [1],
+        list(range(15)),
+        list(range(16)),
+        list(range(70000)),
+        [None, 1],
+        [[], {}],
+        {"a": {"b": [1, 2.5, "x", None, True]}},
+        {f"k{i:05}": i for i in range(70000)},
     ],
     ids=lambda value: repr(value)[:24],
 )
@@ -74,7 +117,9 @@ def test_what_lua_writes_is_what_the_host_reads(source: str, expected: Any) -> N
         ("return {['a b'] = {['c\"'] = print}}", '["a b"]["c\\""]', "function"),
     ],
 )
-def test_what_cannot_cross_is_an_error_with_its_path(source: str, path: str | None, part: str) -> None:
+def test_what_cannot_cross_is_an_error_with_its_path(
+    source: str, path: str | None, part: str
+) -> None:
     """A value that cannot cross fails as `conversion` and names where it stands."""
     record = failure(source)
     assert record["kind"] == "conversion"
@@ -125,11 +170,13 @@ def test_pairs_honours_the_metamethod_and_allows_clearing() -> None:
     assert run(source) == [1, "a"]
 
 
-@pytest.mark.parametrize("payload", [b"\xcf" + b"\xff" * 8, b"\xc1", b"\x92\x01", b"\x81\x01\x02", b"\x01\x01", b"\xd4\x05\xc0"])
+@pytest.mark.parametrize(
+    "payload",
+    [b"\xcf" + b"\xff" * 8, b"\xc1", b"\x92\x01", b"\x81\x01\x02", b"\x01\x01", b"\xd4\x05\xc0"],
+)
 def test_a_malformed_answer_is_a_conversion_error_of_its_call(payload: bytes) -> None:
     """Integers beyond 64 bits signed and broken MessagePack are refused, not wrapped."""
-    host = Host({"t.later": lambda: None})
-    host.methods["t.later"] = lambda: __import__("lua_host").LATER
+    host = Host({"t.later": lambda: LATER})
     host.start("local ok, e = pcall(t.later) return e")
     host.guest.put(2, 1, payload, 0)
     assert host.result["kind"] == "conversion"
@@ -137,7 +184,7 @@ def test_a_malformed_answer_is_a_conversion_error_of_its_call(payload: bytes) ->
 
 def test_a_deep_answer_does_not_exhaust_the_stack() -> None:
     """Nesting is bounded on the way in as well."""
-    host = Host({"t.later": lambda: __import__("lua_host").LATER})
+    host = Host({"t.later": lambda: LATER})
     host.start("local ok, e = pcall(t.later) return e.kind")
     host.guest.put(2, 1, b"\x91" * 100_000 + b"\xc0", 0)
     assert host.result == "conversion"
@@ -186,8 +233,24 @@ def test_a_text_record_is_text_and_table() -> None:
             string.upper(r), r:gsub("o", "0"), string.format("%s|%d", r, 3), list, r < "Z", json.encode(r),
             ("Hello world"):find(r), tonumber(r) == nil, type(r)}"""
     expected = [
-        "Hello", "xHello world", "Hello worldx", "Hello worldHello world", 11, "Hello world", "Hello world", 7, False,
-        "HELLO WORLD", "Hell0 w0rld", "Hello world|3", "<Hello world>", True, '"Hello world"', 1, True, "table",
+        "Hello",
+        "xHello world",
+        "Hello worldx",
+        "Hello worldHello world",
+        11,
+        "Hello world",
+        "Hello world",
+        7,
+        False,
+        "HELLO WORLD",
+        "Hell0 w0rld",
+        "Hello world|3",
+        "<Hello world>",
+        True,
+        '"Hello world"',
+        1,
+        True,
+        "table",
     ]
     assert run(source, {"t.echo": lambda: record}) == expected
 
@@ -204,7 +267,12 @@ def test_a_text_record_crosses_back_whole() -> None:
 def test_a_broken_text_record_does_not_break_the_prelude() -> None:
     """A script that replaces `content` gets an empty text, and a map crosses."""
     source = "local r = t.make() r.content = nil return {'a' .. r, tostring(r), #r, r}"
-    assert run(source, {"t.make": lambda: Ext(3, {"content": "x", "n": 1})}) == ["a", "", 0, {"n": 1}]
+    assert run(source, {"t.make": lambda: Ext(3, {"content": "x", "n": 1})}) == [
+        "a",
+        "",
+        0,
+        {"n": 1},
+    ]
 
 
 def test_payloads_the_host_reads_have_sorted_keys() -> None:

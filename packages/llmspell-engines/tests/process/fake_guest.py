@@ -81,6 +81,9 @@ class FakeGuest:
         threads = len(os.listdir("/proc/self/task"))
         self.say(repr((os.getpid(), os.getppid(), os.getsid(0), threads, dumpable)))
 
+    def modules(self, _: str) -> None:
+        self.say(repr(sorted(sys.modules)))
+
     def paths(self, _: str) -> None:
         self.say(repr(sys.path))
 

@@ -35,16 +35,21 @@ class Talk:
     def tell(self, order: str) -> None:
         self.worker.send(START, 0, order.encode())
 
+    def heard(self, kind: int) -> list[bytes]:
+        return [payload for found, _, payload in self.said if found == kind]
+
+    async def news(self) -> None:
+        """Wait until it says something more, or ends."""
+        self._news.clear()
+        await self._news.wait()
+
     async def hear(self, kind: int = DONE) -> bytes:
         """Wait for a message of this kind; fail after 20 s, or when the worker ended."""
         async with asyncio.timeout(20):
-            while True:
-                for found, _, payload in self.said:
-                    if found == kind:
-                        return payload
+            while not self.heard(kind):
                 assert self.worker.exit is None, self.worker.exit
-                self._news.clear()
-                await self._news.wait()
+                await self.news()
+        return self.heard(kind)[0]
 
     async def ask(self, order: str) -> str:
         self.tell(order)

@@ -87,8 +87,9 @@ async def test_a_zygote_that_vanishes_during_requests_is_replaced(
         zygote = pool._launcher.zygote
         os.kill(zygote.pid, signal.SIGSTOP)
         waiting = [asyncio.ensure_future(pool.acquire()) for _ in range(5)]
-        while len(zygote._answers) < 5:
+        for _ in range(20):
             await asyncio.sleep(0)
+        assert len(zygote._answers) == 5
         zygote.kill()
         workers = await asyncio.gather(*waiting)
         assert len({worker.pid for worker in workers}) == 5

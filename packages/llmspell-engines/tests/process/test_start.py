@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from process_helpers import LAUNCHERS, PROCESSES, Talk
 
-from llmspell_engines.host import WorkerStartError
+from llmspell_engines.host import WorkerStartError, launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,15 @@ async def test_relative_import_paths_are_not_taken(
         assert all(os.path.isabs(path) for path in paths)
 
 
+@both
+async def test_a_worker_imports_little(open_pool: Callable[..., Any]) -> None:
+    """What is slow to import is not on the way to READY: half of a cold start could be that."""
+    async with open_pool() as pool:
+        modules = set(ast.literal_eval(await Talk(await pool.acquire()).ask("modules")))
+        slow = {"asyncio", "typing", "re", "enum", "socket", "threading", "msgspec", "inspect"}
+        assert not modules & (slow | {"collections", "contextlib", "llmspell_core"})
+
+
 @every
 async def test_an_engine_that_fails_says_why(open_pool: Callable[..., Any]) -> None:
     """The reason for which an engine cannot be made reaches the caller, each time."""
@@ -114,6 +123,18 @@ async def test_an_engine_that_is_absent_says_so(open_pool: Callable[..., Any]) -
         for _ in range(2):
             with pytest.raises(WorkerStartError, match="No module named 'no_such_engine'"):
                 await pool.acquire()
+
+
+async def test_a_zygote_that_hangs_is_given_up(
+    open_pool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preload that never returns is an error after a while, and the zygote is killed."""
+    monkeypatch.setattr(launch, "START_TIMEOUT_S", 0.2)
+    async with open_pool("hanging_guest:FakeGuest") as pool:
+        with pytest.raises(
+            WorkerStartError, match="the zygote of hanging_guest:FakeGuest did not answer"
+        ):
+            await pool.acquire()
 
 
 async def test_a_zygote_with_threads_refuses_to_fork(open_pool: Callable[..., Any]) -> None:

@@ -36,7 +36,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import what is asked for, so that listing the models does not load the client."""
-    from importlib import import_module  # noqa: PLC0415 - only for who asks
+    from importlib import import_module
 
     if name not in _HOMES:
         text = f"module {__name__!r} has no attribute {name!r}"

@@ -64,7 +64,7 @@ CATALOG: dict[str, Model] = {
         file="smollm2-135m-instruct-q4_1.gguf",
         file_bytes=98_362_432,
         file_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        memory_bytes=330 * MIB,
+        memory_bytes=340 * MIB,
         context_tokens=8192,
     ),
     "minilm": Model(
@@ -83,7 +83,7 @@ CATALOG: dict[str, Model] = {
         file="all-minilm-l6-v2-f32.gguf",
         file_bytes=90_894_880,
         file_sha256="c174cb6b53415018d3111b69671ec6c765df4dc0a62deda91f81e36fa0fad854",
-        memory_bytes=150 * MIB,
+        memory_bytes=140 * MIB,
         context_tokens=512,
         dimensions=384,
     ),

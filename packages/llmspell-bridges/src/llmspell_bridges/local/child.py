@@ -56,7 +56,7 @@ class Host:
                     self.orders.put(order)
         os._exit(0)  # the main thread may be deep in native code: do not wait for it
 
-    def report(self, kind: Any, order_id: int = 0, **body: Any) -> None:  # noqa: ANN401 - as Report
+    def report(self, kind: Any, order_id: int = 0, **body: Any) -> None:
         """Send one report."""
         self._sock.sendall(pack(Report(kind=kind, id=order_id, body=body)))
 
@@ -77,14 +77,14 @@ def tie_to_host(host_pid: int) -> None:
         os._exit(0)
 
 
-def load(body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - xllamacpp has no types
+def load(body: Mapping[str, Any]) -> Any:
     """Load the model at ``body["path"]``; return the runtime's server.
 
     Raises:
         ImportError: xllamacpp, or a system library it needs, is missing.
         RuntimeError: the file is not a model.
     """
-    import xllamacpp  # noqa: PLC0415 - its absence is reported, not raised at start
+    import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = body["path"]
@@ -108,7 +108,7 @@ def load(body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - xllamacpp has no typ
     return _without_listener(xllamacpp, params)
 
 
-def _without_listener(xllamacpp: Any, params: Any) -> Any:  # noqa: ANN401 - xllamacpp has no types
+def _without_listener(xllamacpp: Any, params: Any) -> Any:
     """Start the runtime so that nobody can reach the HTTP server it insists on opening.
 
     It would listen on a loopback port, open to every user of the machine: give it a socket file in
@@ -123,7 +123,7 @@ def _without_listener(xllamacpp: Any, params: Any) -> Any:  # noqa: ANN401 - xll
         return xllamacpp.Server(params)
 
 
-def chat(server: Any, order: Order, host: Host) -> None:  # noqa: ANN401 - xllamacpp has no types
+def chat(server: Any, order: Order, host: Host) -> None:
     """Answer a chat request chunk by chunk, until it is done or cancelled."""
     body = dict(order.body)
     schema = body.pop("schema", None)
@@ -164,7 +164,7 @@ def grammar(schema: Mapping[str, Any], *, or_text: bool) -> str:
     return f"%llguidance {{}}\nstart: value | text\nvalue: %json {value}\ntext: {text}\n"
 
 
-def embed(server: Any, order: Order, host: Host) -> None:  # noqa: ANN401 - xllamacpp has no types
+def embed(server: Any, order: Order, host: Host) -> None:
     """Embed text by text, so that cancelling waits for one of them only."""
     vectors: list[list[float]] = []
     tokens = 0

@@ -15,7 +15,7 @@ from llmspell_bridges.local.worker import ModelWorker
 from llmspell_core.errors import ContextWindowError, LlmspellError, ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
     from llmspell_bridges.local.frames import Report
@@ -55,7 +55,7 @@ class LocalModel:
             last = chunk
         return {**last, "text": "".join(texts)}
 
-    async def stream(self, request: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def stream(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Answer a request piece by piece: each has `text`, the last what `complete` has too.
 
         Leaving the loop early, or being cancelled, stops the model.
@@ -118,7 +118,7 @@ class LocalModel:
             )
             raise chat.bad_request(text)
 
-    async def _reports(self, op: str, body: dict[str, Any]) -> AsyncIterator[Report]:
+    async def _reports(self, op: str, body: dict[str, Any]) -> AsyncGenerator[Report, None]:
         """Yield a job's reports, the last one of kind ``done``; cancel it when left early."""
         job = self._worker.submit(op, body, asyncio.get_running_loop())
         ended = False

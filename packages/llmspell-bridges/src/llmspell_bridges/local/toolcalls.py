@@ -58,9 +58,7 @@ def prompt(tools: Sequence[Mapping[str, Any]]) -> str:
     return "\n\nTools:\n" + "\n".join(lines) + f"\nTo call a tool, answer with {example}"
 
 
-def schema(
-    tools: Sequence[Mapping[str, Any]], answer: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def schema(tools: Sequence[Mapping[str, Any]], answer: Mapping[str, Any] | None) -> dict[str, Any]:
     """Build the schema of one call of one of the tools, or of an `answer` where there is one."""
     definitions = {f"t{number}": _parameters(tool) for number, tool in enumerate(tools)}
     options = [
@@ -128,7 +126,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _moved(value: Any, root: str) -> Any:  # noqa: ANN401 - a JSON Schema's
+def _moved(value: Any, root: str) -> Any:
     """Copy a schema with its references rooted at `root`, where it lies now."""
     if isinstance(value, list):
         return [_moved(item, root) for item in value]

@@ -63,9 +63,7 @@ class ModelWorker:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._process: ModelProcess | None = None
-        self._thread = threading.Thread(
-            target=self._run, name=f"llmspell {model.id}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"llmspell {model.id}", daemon=True)
         self._thread.start()
 
     @property
@@ -74,7 +72,7 @@ class ModelWorker:
         process = self._process
         return None if process is None else process.pid
 
-    def submit(self, op: Any, body: dict[str, Any], loop: asyncio.AbstractEventLoop) -> Job:  # noqa: ANN401 - as Order
+    def submit(self, op: Any, body: dict[str, Any], loop: asyncio.AbstractEventLoop) -> Job:
         """Queue a request.
 
         Raises:
@@ -118,8 +116,10 @@ class ModelWorker:
                     self._serve(job)
         finally:
             self._stop()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            with self._lock:  # nobody wakes a descriptor that is closed
+                self._closed = True
+                os.close(self._wake_read)
+                os.close(self._wake_write)
             text = f"{self._model.id!r} was closed while a request waited for it"
             for job in self._jobs:
                 job.post(ProviderError(text, provider=PROVIDER, model=self._model.id))

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from llmspell_engines.host.spawn import error_pipe, spawn
-from llmspell_engines.host.worker import Worker, WorkerStartError
+from llmspell_engines.host.worker import START_TIMEOUT_S, Worker, WorkerStartError
 from llmspell_engines.host.zygote import Zygote, ZygoteGoneError
 
 if TYPE_CHECKING:
@@ -126,7 +126,13 @@ class ForkLauncher:
             # the child gets its owner, whoever still waits
             answer.add_done_callback(worker.adopt_answer)
         try:
-            await asyncio.shield(answer)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await asyncio.shield(answer)
+        except TimeoutError:
+            # one that hangs would hang for the next caller too
+            self.zygote.kill()
+            text = f"the zygote of {self.guest} did not answer within {START_TIMEOUT_S:g} s"
+            raise WorkerStartError(text) from None
         except BaseException:
             worker.kill("start")
             raise

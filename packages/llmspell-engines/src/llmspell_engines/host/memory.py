@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INTERVAL_S = 0.01
 HEADROOM_BYTES = 32 * 1024 * 1024
 """Room beyond the spell's memory for the pump and for an engine's own, cleaner limit to act."""
-_SHARE = 0.05
+_SHARE = 0.02
 """The most of a processor the poller may use: with many workers, each is seen less often."""
 _GROWING_BYTES = 1024 * 1024
 _PAGE = resource.getpagesize()

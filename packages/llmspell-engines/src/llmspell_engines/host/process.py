@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -85,8 +86,8 @@ class Process:
 
     def alive(self) -> bool:
         """Ask the kernel, not the event loop, whether it still runs; reaps nothing."""
-        if self.ended:
-            return False
+        if self.ended or not hasattr(os, "waitid"):
+            return not self.ended
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         except ChildProcessError:
@@ -107,8 +108,7 @@ class Process:
         return os.WTERMSIG(self.status)
 
     def _wait(self) -> None:
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        _wait_without_reaping(self.pid)
         try:
             self._loop.call_soon_threadsafe(self._reap)
         except RuntimeError:
@@ -132,3 +132,17 @@ class Process:
             os.close(self._pidfd)
             self._pidfd = None
         self._on_end()
+
+
+def _wait_without_reaping(pid: int) -> None:
+    """Block until the child `pid` has ended, or is none of ours."""
+    if hasattr(os, "waitid"):
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    elif sys.platform == "darwin":
+        # before Python 3.13 there is no waitid on macOS
+        event = select.kevent(
+            pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD | select.KQ_EV_ONESHOT, select.KQ_NOTE_EXIT
+        )
+        with suppress(ProcessLookupError), closing(select.kqueue()) as queue:
+            queue.control([event], 1)

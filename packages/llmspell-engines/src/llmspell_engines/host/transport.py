@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HIGH_WATER_BYTES = 1024 * 1024
 """Unsent bytes above which `drain` waits."""
-_READ_BYTES = 256 * 1024
+# below the size from which malloc maps fresh pages for every read
+_READ_BYTES = 64 * 1024
 _BATCH = 64
 """Messages delivered in one turn of the loop, so that a flood does not starve other workers."""
 

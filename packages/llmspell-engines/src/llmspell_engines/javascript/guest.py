@@ -9,18 +9,18 @@ loop has left, and no value of the script's ever meets mini-racer's own conversi
 from __future__ import annotations
 
 import ctypes
-import re
 from os import path
 from struct import Struct
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from llmspell_engines.javascript.v8 import Isolate, V8Error, load, version
 from llmspell_engines.protocol import DONE, FAILED, MESSAGE_BYTES
+from llmspell_engines.worker.pack import pack
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from llmspell_engines.worker.pack import Plain
 
 PRELUDE = (
     "primordials",
@@ -41,11 +41,8 @@ _HEADER = Struct("=IIII")
 _HEADER_BYTES = 32
 _IN_BYTES = 65536
 _SYNTAX = 0
-"""The prelude's own message kind: a body that does not compile, `[name, source, message]`."""
+"""The prelude's own message kind: a body does not compile. Its name, its source, V8's message."""
 
-_POSITION = re.compile(r"^[^\n]*?:(\d+): SyntaxError: ([^\n]*)\n(?:[^\n]*\n( *)\^)?")
-_LINE_END = re.compile("\r\n|[\n\r\u2028\u2029]")
-"""What ends a line in JavaScript."""
 _source = ""
 
 
@@ -79,7 +76,7 @@ class JavaScriptGuest:
         self._emit = emit
         self._memory_bytes = memory_bytes
         self._parts = b""
-        self._syntax: bytes | None = None
+        self._syntax: list[str] = []
         self._failure: BaseException | None = None
         self._ended = False
         self._running = False
@@ -111,8 +108,8 @@ class JavaScriptGuest:
             raise self._failure
         if self._isolate.out_of_memory:
             self._fail_memory()
-        elif self._syntax is not None:
-            self._fail_syntax(self._syntax)
+        elif self._syntax:
+            self._fail_syntax(*self._syntax)
 
     def _on_bell(self) -> None:
         """Take one chunk of a message out of the shared memory, on V8's thread."""
@@ -126,7 +123,7 @@ class JavaScriptGuest:
             return
         payload, self._parts = self._parts, b""
         if kind == _SYNTAX:
-            self._syntax = payload
+            self._syntax.append(payload.decode())
             return
         self._send(kind, id, payload)
 
@@ -137,42 +134,39 @@ class JavaScriptGuest:
         except BaseException as error:  # noqa: BLE001 - raised again by `put`, on its own thread
             self._failure = error
 
-    def _fail(self, **record: object) -> None:
+    def _fail(self, payload: bytes) -> None:
         if not self._ended:
-            self._send(FAILED, 0, msgspec.msgpack.encode(record))
+            self._send(FAILED, 0, payload)
             if self._failure is not None:
                 raise self._failure
 
     def _fail_memory(self) -> None:
-        self._fail(
-            kind="limit",
-            message="the spell used more memory than it may",
-            details={"limit": "memory", "value": self._memory_bytes},
-            traceback=[],
-        )
+        details: dict[str, Plain] = {"limit": "memory", "value": self._memory_bytes}
+        message = "the spell used more memory than it may"
+        self._fail(pack({"kind": "limit", "message": message, "details": details}))
 
-    def _fail_syntax(self, payload: bytes) -> None:
+    def _fail_syntax(self, name: str, source: str, message: str) -> None:
         """Find the line of a syntax error, which V8 tells for a script but not for a function.
 
         The body is compiled inside a function of a script that ends in an error of ours: so the
         script as a whole never compiles, and nothing of it can run, whatever the body closes.
         """
-        name, source, message = msgspec.msgpack.decode(payload)
-        text = self._isolate.syntax_error(f"(async function () {{\n{source}\n}});\n?!")
-        found = _POSITION.match(text)
-        frame: dict[str, object] = {"name": name, "line": 1}
-        lines = len(_LINE_END.split(source))
-        line = int(found[1]) - 1 if found else 0
-        if found and 1 <= line <= lines:
-            message = found[2]
-            frame["line"] = line
-            if found[3] is not None:
-                frame["column"] = len(found[3]) + 1
-        elif line == lines + 1:
+        text = self._isolate.syntax_error(f"[async function () {{\n{source}\n}}];\n?!")
+        line, column, found = _position(text)
+        lines = _count_lines(source)
+        frame: dict[str, Plain] = {"name": name, "line": 1}
+        if 1 <= line - 1 <= lines:
+            message = found
+            frame["line"] = line - 1
+            if column:
+                frame["column"] = column
+        elif line - 1 == lines + 1:
             # what follows the body does not fit: something in it is still open
             message = "Unexpected end of input"
             frame["line"] = lines
-        self._fail(kind="syntax", message=message, traceback=[frame])
+        # `pack` writes no lists: a list of one is a byte and its item
+        record = pack({"kind": "syntax", "message": message, "traceback": ""})
+        self._fail(record.removesuffix(pack("")) + b"\x91" + pack(frame))
 
     def close(self) -> None:
         """Free the isolate, unless a script still runs in it: then only the process' end helps."""
@@ -180,3 +174,23 @@ class JavaScriptGuest:
         if not self._running:
             self._running = True
             self._isolate.close()
+
+
+def _position(text: str) -> tuple[int, int, str]:
+    """Read line, column (0: unknown) and message out of what mini-racer says of a syntax error.
+
+    ``<anonymous>:3: SyntaxError: Unexpected token '='``, the line of source, and marks below it.
+    """
+    head, _, rest = text.partition("\n")
+    where, found, message = head.partition(": SyntaxError: ")
+    line = where.rpartition(":")[2]
+    if not found or not line.isdecimal():
+        return 0, 0, ""
+    marks = rest.partition("\n")[2].partition("\n")[0]
+    return int(line), marks.find("^") + 1, message
+
+
+def _count_lines(source: str) -> int:
+    """Count lines as JavaScript does."""
+    ends = source.count("\n") + source.count("\r") - source.count("\r\n")
+    return 1 + ends + source.count("\u2028") + source.count("\u2029")

@@ -15,8 +15,8 @@ import ctypes
 import sys
 from importlib.machinery import PathFinder
 from os import path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

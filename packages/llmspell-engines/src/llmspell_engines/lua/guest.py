@@ -101,7 +101,7 @@ class LuaGuest:
         if self._memory_bytes is not None and self._runtime is not None:
             self._runtime.set_max_memory(self._total_bytes if on else 0)
 
-    def put(self, kind: int, id: int, payload: bytes, clock_ms: int) -> None:  # noqa: A002 - the protocol's name
+    def put(self, kind: int, id: int, payload: bytes, clock_ms: int) -> None:
         """Deliver one message and run until nothing is ready; never raise for the script."""
         if self._ended:
             return
@@ -137,7 +137,9 @@ class LuaGuest:
                 details=_map(limit=_text("memory")),
             )
         else:
-            record = _map(kind=_text("internal"), message=_text(f"the Lua guest failed: {message[:2000]}"))
+            record = _map(
+                kind=_text("internal"), message=_text(f"the Lua guest failed: {message[:2000]}")
+            )
         self._emit(_FAILED, 0, record)
 
     def close(self) -> None:

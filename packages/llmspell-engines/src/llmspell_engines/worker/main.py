@@ -105,8 +105,9 @@ def run_in_thread(spec: str, fd: int, memory_bytes: int | None) -> None:
             pump.ready(guest, level="inproc", reason=None, pid=os.getpid())
             pump.run(guest)
             guest.close()
-    except ImportError as error:
-        pump.emit(FAILED, 0, pack({"kind": "internal", "message": str(error)}))
+    except Exception as error:  # noqa: BLE001 - the host is told, as a process's exit code would
+        text = f"{type(error).__name__}: {error}"
+        pump.emit(FAILED, 0, pack({"kind": "internal", "message": text}))
     finally:
         os.close(fd)
 

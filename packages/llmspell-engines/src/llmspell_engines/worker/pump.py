@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from llmspell_engines.worker.guests import Guest
     from llmspell_engines.worker.pack import Plain
 
-_READ_BYTES = 256 * 1024
+# below the size from which malloc maps fresh pages for every read
+_READ_BYTES = 64 * 1024
 
 
 class Pump:

@@ -59,6 +59,11 @@ function sendError(kind, id, error) {
 }
 
 function log(level, text) {
+  if (text.length > limits.message_bytes - 64) {
+    throw new SpellError("limit", `a log of ${text.length} characters is too long`, {
+      details: { limit: "log", value: limits.message_bytes },
+    });
+  }
   encode((writer) => {
     writer.array(2);
     writer.text(level);
@@ -181,14 +186,17 @@ function callbackId(callback) {
   return number;
 }
 
-function invoke(id, message) {
-  const callback = mapGet(callbacks, message[0]);
+function invoke(id, input) {
+  readListHead(input);
+  const number = read(input);
+  const args = read(input);
+  const callback = mapGet(callbacks, number);
   current = id;
   setAdd(invocations, id);
-  const answer = new SafePromise((resolve) => {
-    if (callback === undefined) throw new SpellError("internal", `no callback ${message[0]}`);
-    resolve(apply(callback, undefined, message[1]));
-  });
+  const answer = (async () => {
+    if (callback === undefined) throw new SpellError("internal", `no callback ${number}`);
+    return await apply(callback, undefined, args);
+  })();
   then(answer, (value) => {
     if (!setHas(invocations, id)) return;
     try {

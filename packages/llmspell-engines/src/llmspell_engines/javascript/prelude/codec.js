@@ -79,7 +79,7 @@ class Writer {
     const bytes = this.bytes;
     let at = this.at;
     for (let i = 0; i < length; i++) {
-      const code = charCodeAt(text, i);
+      const code = text.charCodeAt(i);
       if (code > 127) return this.wideText(text, start);
       bytes[at++] = code;
     }
@@ -97,7 +97,7 @@ class Writer {
     if (!isWellFormed(text)) throw new Unfit("text with a lone surrogate");
     let size = 0;
     for (let i = 0; i < text.length; i++) {
-      const code = charCodeAt(text, i);
+      const code = text.charCodeAt(i);
       size += code < 0x80 ? 1 : code < 0x800 || (code & 0xf800) === 0xd800 ? 2 : 3;
     }
     this.at = start;
@@ -106,7 +106,7 @@ class Writer {
     const bytes = this.bytes;
     let at = this.at;
     for (let i = 0; i < text.length; i++) {
-      let code = charCodeAt(text, i);
+      let code = text.charCodeAt(i);
       if (code < 0x80) {
         bytes[at++] = code;
         continue;
@@ -115,7 +115,7 @@ class Writer {
         bytes[at++] = 0xc0 | code >> 6;
       } else {
         if ((code & 0xfc00) === 0xd800) {
-          code = 0x10000 + ((code & 0x3ff) << 10) + (charCodeAt(text, ++i) & 0x3ff);
+          code = 0x10000 + ((code & 0x3ff) << 10) + (text.charCodeAt(++i) & 0x3ff);
           bytes[at++] = 0xf0 | code >> 18;
           bytes[at++] = 0x80 | code >> 12 & 63;
         } else {
@@ -449,10 +449,22 @@ function readMap(input, length) {
   return object;
 }
 
+// Read over a list's head. Lists of our own are read item by item: a list made by assignment
+// would hand its items to a setter that a script planted on Array.prototype.
+function readListHead(input) {
+  const head = input.bytes[input.at++];
+  if (head !== 0xdc && head !== 0xdd) return head & 15;
+  return readUnsigned(input, 2 << (head - 0xdc));
+}
+
 function readExtension(input) {
-  const type = input.bytes[input.at++];
-  const data = read(input);
-  if (type === 1) return makeHandle(data[0], data[1], data[2]);
-  if (type === 3) return makeTextRecord(data);
-  throw new RealTypeError(`malformed message: extension type ${type}`);
+  const code = input.bytes[input.at++];
+  if (code === 1) {
+    readListHead(input);
+    const id = read(input);
+    const type = read(input);
+    return makeHandle(id, type, read(input));
+  }
+  if (code === 3) return makeTextRecord(read(input));
+  throw new RealTypeError(`malformed message: extension type ${code}`);
 }

@@ -81,7 +81,7 @@ const framesOf = new SafeWeakMap();
 function chunkUrl(name) {
   let url = "";
   for (let i = 0; i < name.length; i++) {
-    const code = charCodeAt(name, i);
+    const code = name.charCodeAt(i);
     url += code <= 32 || code > 126 ? "_" : name[i];
   }
   while (url === "" || url === "llmspell" || mapHas(chunkNames, url)) url += "_";
@@ -118,7 +118,9 @@ function prepareStack(error, sites) {
   weakSet(framesOf, error, frames);
   return text;
 }
-defineProperty(RealError, "prepareStackTrace", { __proto__: null, value: prepareStack });
+defineProperty(RealError, "prepareStackTrace", {
+  __proto__: null, value: prepareStack, writable: false, configurable: false,
+});
 
 // The user's frames of an error, innermost first; `undefined` when it has none.
 function framesOfError(error) {

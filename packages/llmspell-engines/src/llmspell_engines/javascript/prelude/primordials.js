@@ -2,10 +2,11 @@
 //
 // The prelude's files are joined, in the order guest.py names, into one strict function: what is
 // declared at a file's top is visible in the files after it and to no script. A script may patch
-// any prototype; the prelude therefore calls no method by name on anything. `uncurry(f)` gives
-// `(self, ...args) => f.call(self, ...args)` as a bound function, which looks nothing up.
-// For the same reason: no for-of over arrays, no spread of arrays, no array destructuring (they
-// ask Array.prototype for an iterator), and no `[].push`.
+// any prototype; the prelude therefore calls no method by name (but for one, see below).
+// `uncurry(f)` gives `(self, ...args) => f.call(self, ...args)`, bound, which looks nothing up.
+// For the same reason, once a script runs: no for-of over arrays, no spread of arrays, no array
+// destructuring (they ask Array.prototype for an iterator), no `[].push`, and no table without
+// `__proto__: null` where a missing field would be looked up in Object.prototype.
 
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const getterOf = (object, name) => uncurry(Object.getOwnPropertyDescriptor(object, name).get);
@@ -28,7 +29,6 @@ const sort = uncurry(Array.prototype.sort);
 const join = uncurry(Array.prototype.join);
 
 const { fromCharCode } = String;
-const charCodeAt = uncurry(String.prototype.charCodeAt);
 const codePointAt = uncurry(String.prototype.codePointAt);
 const indexOf = uncurry(String.prototype.indexOf);
 const substring = uncurry(String.prototype.substring);
@@ -104,6 +104,12 @@ const setBigInt64 = uncurry(DataView.prototype.setBigInt64);
 const SafeBigInt = BigInt;
 const SafeNumber = Number;
 const SafeString = String;
+
+// The one method the prelude calls by name, on texts alone, and therefore nobody may replace:
+// 4 ns a character, 20 ns through a bound function (measured).
+defineProperty(String.prototype, "charCodeAt", {
+  __proto__: null, writable: false, configurable: false,
+});
 
 // Shared memory and threads have no use here; wasm memory escapes every limit; the others let a
 // run depend on the garbage collector or on the real clock instead of on its crossings.

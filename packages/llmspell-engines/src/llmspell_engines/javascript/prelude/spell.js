@@ -2,7 +2,7 @@
 
 // The text as V8 may read it: no byte order mark, a first line `#!…` made a comment. Lines stay.
 function readable(source) {
-  if (charCodeAt(source, 0) === 0xfeff) source = substring(source, 1);
+  if (source.charCodeAt(0) === 0xfeff) source = substring(source, 1);
   return startsWith(source, "#!") ? `//${substring(source, 2)}` : source;
 }
 
@@ -28,11 +28,10 @@ class SyntaxProblem {
 const KIND_SYNTAX = 0;
 
 function reportSyntax(problem) {
-  const parts = problem.parts;
-  encode((writer) => {
-    writer.array(3);
-    for (let i = 0; i < 3; i++) writer.text(toWellFormed(parts[i]));
-  }, (bytes, length) => send(KIND_SYNTAX, 0, bytes, length));
+  for (let i = 0; i < 3; i++) {
+    const bytes = bytesOf(toWellFormed(problem.parts[i]), "");
+    send(KIND_SYNTAX, i, bytes, bytes.length);
+  }
   ended = true;
 }
 
@@ -113,7 +112,6 @@ function start(record) {
   for (let i = 0; i < names.length; i++) limits[names[i]] = record.limits[names[i]];
   startMs = record.clock_ms;
   seedRandom(record.seed);
-  installStdlib();
   addGlobal("params", record.params);
   addGlobal("env", makeEnv(record.env));
   const bridges = objectKeys(record.bridges);
@@ -159,13 +157,13 @@ function deliver() {
   largeBytes = undefined;
   try {
     const input = { bytes, view: new SafeDataView(viewBuffer(bytes), viewOffset(bytes)), at: 0 };
-    const value = read(input);
     current = 0;
+    if (kind === KIND.INVOKE) return invoke(id, input);
+    const value = read(input);
     switch (kind) {
       case KIND.START: return start(value);
       case KIND.RESULT: return settle(id, false, value);
       case KIND.ERROR: return settle(id, true, value);
-      case KIND.INVOKE: return invoke(id, value);
       case KIND.CANCEL: return cancel(id);
       case KIND.VALIDATE: return validate(value);
       default: throw new RealTypeError(`unknown message ${kind}`);
@@ -188,4 +186,5 @@ define(deliver, "splice", (size) => {
   return viewBuffer(largeBytes);
 });
 freeze(deliver);
+installStdlib(); // before the spell arrives, where nobody waits for it
 return deliver;

@@ -18,10 +18,15 @@ class Stream extends Handle {
   }
 
   next() {
-    const before = this.#turn;
-    const turn = before === undefined ? this.#take() : then(before, () => this.#take());
+    const turn = this.#after(this.#turn);
     this.#turn = then(turn, () => undefined, () => undefined);
     return turn;
+  }
+
+  // `return await`, here and below: returning a promise would look up its `then`
+  async #after(before) {
+    await before;
+    return await this.#take();
   }
 
   async #take() {
@@ -76,13 +81,13 @@ class PendingStream {
   }
 
   async next() {
-    return (await this.#stream).next();
+    return await (await this.#stream).next();
   }
 
   async return(value) {
     // not answered yet: the host need not even begin
     if (cancelCall(this.#call)) return { value, done: true };
-    return (await this.#stream).return(value);
+    return await (await this.#stream).return(value);
   }
 
   close() {

@@ -194,5 +194,5 @@ function async.any(list)
   for i = 1, #started do
     messages[i] = P.error_record(started[i].result, started[i].co).message
   end
-  return P.fail("runtime", "all " .. #started .. " functions failed; the first: " .. messages[1], { errors = messages })
+  P.fail("runtime", "all " .. #started .. " functions failed; the first: " .. messages[1], { errors = messages })
 end

@@ -22,6 +22,24 @@ function P.fetch_site(fn)
   return P.frame_of(site[2])
 end
 
+-- A library whose functions are noted when fetched, so that `return json.decode(x)` has its
+-- line as well. A script may still add to it or replace a function.
+function P.noting(name, members)
+  local library = setmetatable({}, {
+    __name = name,
+    __metatable = false,
+    __index = function(_, key)
+      local value = members[key]
+      if type(value) == "function" then note_fetch(value) end
+      return value
+    end,
+    __newindex = function(_, key, value) members[key] = value end,
+    __pairs = function() return P.raw_pairs(members) end,
+  })
+  special[library] = { name = "the library `" .. name .. "`" }
+  return library
+end
+
 -- Turn a failed encoding or decoding into the error the script sees.
 local function conversion(err, what)
   if type(err) ~= "table" or not rawget(err, "conversion") then raise(err, 0) end
@@ -39,7 +57,8 @@ local function call(target, method, args, n, label)
       .. " or a metamethod cannot wait; call it before and keep the result")
   end
   while n > 0 and args[n] == nil do n = n - 1 end
-  local encoded, payload = pcall(P.encode_call, target, method, args, n)
+  local invocation = P.current_task().invocation
+  local encoded, payload = pcall(P.encode_call, target, method, args, n, invocation)
   if not encoded then conversion(payload, "bad argument #" .. P.encoding_argument .. " to `" .. label .. "`") end
   local ok, answer, id = P.open_call(payload)
   local decoded, value = pcall(P.decode, answer)

@@ -3,7 +3,7 @@
 local P = ...
 
 local pack, char, concat = string.pack, string.char, table.concat
-local math_type, type, rawget = math.type, type, rawget
+local math_type, type, rawget, rawequal = math.type, type, rawget, rawequal
 local utf8_len, find = utf8.len, string.find
 local special, null = P.special, P.null
 
@@ -177,7 +177,7 @@ function put_value(value, depth)
   if nodes > P.limits.nodes then fail(depth, "more than " .. P.limits.nodes .. " values") end
   local kind = type(value)
   if kind == "string" then return put_string(value) end
-  if kind == "nil" or value == null then return put("\xc0") end
+  if kind == "nil" or rawequal(value, null) then return put("\xc0") end
   if kind == "boolean" then return put(value and "\xc3" or "\xc2") end
   if kind == "number" then
     if math_type(value) == "integer" then return put_integer(value) end
@@ -223,10 +223,11 @@ function P.encode(value, limit)
   return finish()
 end
 
--- Encode a call: [target, method, [args…]]. On failure `path` is inside argument `argument`.
-function P.encode_call(target, method, args, n)
+-- Encode a call: [target, method, [args…], invocation?]. On failure `path` is inside argument
+-- `argument`.
+function P.encode_call(target, method, args, n, invocation)
   begin(nil, true)
-  put_list_header(3)
+  put_list_header(invocation == 0 and 3 or 4)
   put_value(target, 0)
   put_text(method)
   put_list_header(n)
@@ -234,5 +235,6 @@ function P.encode_call(target, method, args, n)
     P.encoding_argument = i
     put_value(args[i], 0)
   end
+  if invocation ~= 0 then put_integer(invocation) end
   return finish()
 end

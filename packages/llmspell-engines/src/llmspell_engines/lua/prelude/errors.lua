@@ -83,7 +83,7 @@ end
 -- method was fetched (P.fetched, see bridges.lua) still tells the line.
 function P.frames(co)
   local frames, level = {}, co and 0 or 2
-  while #frames < FRAMES and level < 10 * FRAMES do
+  while #frames < FRAMES and level < 4 * FRAMES do
     local info
     if co then info = getinfo(co, level, "Slntf") else info = getinfo(level, "Slntf") end
     if not info then break end
@@ -107,7 +107,8 @@ function P.located(err, co)
   local own = match(err, "^llmspell/[%w_]+%.lua:%d+: ()")
   if not own then return err end
   local message, level = sub(err, own), co and 0 or 2
-  while true do
+  -- Bounded: getinfo walks down to its level, so that a full stack would take its square.
+  while level < 2 * FRAMES do
     local info
     if co then info = getinfo(co, level, "Slf") else info = getinfo(level, "Slf") end
     if not info then return message end
@@ -118,6 +119,7 @@ function P.located(err, co)
     end
     level = level + 1
   end
+  return message
 end
 
 local meta = { __name = "error", __metatable = false }
@@ -129,10 +131,10 @@ function meta.__tostring(err)
 end
 function meta.__concat(left, right) return P.tostring(left) .. P.tostring(right) end
 
-function P.is_error(value) return type(value) == "table" and getmetatable(value) == meta end
+function P.is_error(value) return type(value) == "table" and rawequal(getmetatable(value), meta) end
 
 local function present(value)
-  if value == P.null then return nil end
+  if rawequal(value, P.null) then return nil end
   return value
 end
 
@@ -150,7 +152,8 @@ function P.new_error(record)
   return err
 end
 
--- Raise an error of the prelude's own in the script.
+-- Raise an error of the prelude's own in the script. Never `return P.fail(…)`: a tail call
+-- would take the caller's frame, and with it the user's line.
 function P.fail(kind, message, details)
   raise(P.new_error { kind = kind, message = message, details = details }, 0)
 end

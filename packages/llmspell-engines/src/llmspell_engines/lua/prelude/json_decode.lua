@@ -170,5 +170,5 @@ function json.decode(source)
   text = nil
   if ok then return value end
   if type(value) ~= "table" or not rawget(value, "json") then raise(value, 0) end
-  return P.fail("conversion", "json.decode: " .. value.json)
+  P.fail("conversion", "json.decode: " .. value.json)
 end

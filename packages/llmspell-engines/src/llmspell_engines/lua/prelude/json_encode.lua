@@ -1,7 +1,7 @@
 -- json.encode, and the JSON-like text in which console.* shows values.
 local P = ...
 
-local type, rawget, math_type, tostring = type, rawget, math.type, tostring
+local type, rawget, rawequal, math_type, tostring = type, rawget, rawequal, math.type, tostring
 local format, gsub, find, byte, rep = string.format, string.gsub, string.find, string.byte, string.rep
 local concat, utf8_len = table.concat, utf8.len
 local raise, tonumber = error, tonumber
@@ -110,7 +110,7 @@ function write(value, depth)
   nodes = nodes + 1
   if nodes > P.limits.nodes then stop("more than " .. P.limits.nodes .. " values") end
   local kind = type(value)
-  if kind == "nil" or value == null then return add("null") end
+  if kind == "nil" or rawequal(value, null) then return add("null") end
   if kind == "boolean" then return add(value and "true" or "false") end
   if kind == "string" then
     if not lenient and not utf8_len(value) then stop("a text that is not valid UTF-8") end

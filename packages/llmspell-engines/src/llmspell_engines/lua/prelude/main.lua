@@ -44,7 +44,7 @@ local function invoke(id, payload)
     if args[i] == P.null then args[i] = nil end
   end
   args.n = n
-  invocations[id] = P.spawn(fn or function() error("the host called an unknown function", 0) end, args, nil,
+  local task = P.spawn(fn or function() error("the host called an unknown function", 0) end, args, nil,
     function(task)
       invocations[id] = nil
       if P.ended or task.cancelled then return end
@@ -56,6 +56,8 @@ local function invoke(id, payload)
       local record = unsendable(bytes, "the result of the function", "result", P.limits.message_bytes)
       P.send(KIND.RAISE, id, P.encode(record))
     end)
+  task.invocation = id
+  invocations[id] = task
 end
 
 -- ---- start and end -------------------------------------------------------------------------

@@ -205,8 +205,8 @@ E.pcall, E.xpcall = P.catching.pcall, P.catching.xpcall
 E.pairs, E.tostring, E.print = P.pairs, P.tostring, P.print
 E.tonumber = takes_text(tonumber, "tonumber")
 E.string, E.utf8, E.table = S, U, T
-E.coroutine, E.async = P.script_coroutine, P.async
-E.json, E.util, E.console, E.os = P.json, P.util, P.console, P.os
+E.coroutine, E.console, E.os = P.script_coroutine, P.console, P.os
+E.json, E.util, E.async = P.noting("json", P.json), P.noting("util", P.util), P.noting("async", P.async)
 E.null, E.array = P.null, P.array
 
 E.math = copy(math)

@@ -86,6 +86,7 @@ end
 -- task.ok, task.result (packed values, or the error).
 function P.spawn(fn, args, parent, on_settle)
   local task = { co = co_create(fn), values = args, on_settle = on_settle, parent = parent, children = {} }
+  task.invocation = parent and parent.invocation or 0 -- the callback it belongs to, 0 for the spell
   roots[task.co] = true
   if parent then parent.children[#parent.children + 1] = task end
   push(ready, task)

@@ -63,7 +63,7 @@ end
 
 local function shown(value)
   if type(value) == "string" then return value end
-  if value == nil or value == P.null then return "null" end
+  if value == nil or rawequal(value, P.null) then return "null" end
   if type(value) ~= "table" then return P.tostring(value) end
   local meta = getmetatable(value)
   if meta and rawget(meta, "__tostring") or P.special[value] then return P.tostring(value) end

@@ -2,7 +2,7 @@
 -- string where a string is wanted, and as a table where a field is.
 local P = ...
 
-local getmetatable, rawget, type = debug.getmetatable, rawget, type
+local getmetatable, rawget, rawequal, type = debug.getmetatable, rawget, rawequal, type
 
 local meta = { __name = "text", __metatable = false }
 
@@ -12,7 +12,7 @@ local function content(record)
   return type(value) == "string" and value or ""
 end
 
-local function is_record(value) return type(value) == "table" and getmetatable(value) == meta end
+local function is_record(value) return type(value) == "table" and rawequal(getmetatable(value), meta) end
 
 -- A record as its text, anything else as it is.
 local function plain(value)

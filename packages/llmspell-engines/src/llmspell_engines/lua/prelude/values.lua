@@ -1,8 +1,9 @@
 -- Values that Lua lacks (null, "this table is a list", "this map has an order"),
 -- and the one rule that says whether a table is a list or a map.
 --
--- Rule of every prelude file: never use `s:method()` on a string and never touch a
--- script's table except by raw access, so that no code of the script runs in here.
+-- Rule of every prelude file: never use `s:method()` on a string, and touch a script's table
+-- by raw access only (rawget, rawlen, next; rawequal, as `==` calls `__eq`), so that no code
+-- of the script runs in here.
 local P = ...
 
 local getmetatable = debug.getmetatable -- the real one: `__metatable` cannot hide anything
@@ -52,7 +53,7 @@ function P.shape(t)
     end
   end
   if named > 0 then
-    sort(names)
+    if named > 1 then sort(names) end
     if count > 0 or lists[t] then
       return nil, "list items together with the named field `" .. names[1] .. "`"
     end

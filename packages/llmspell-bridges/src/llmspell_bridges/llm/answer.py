@@ -1,0 +1,144 @@
+"""litellm's answers as text records."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from llmspell_core import TextRecord
+from llmspell_bridges.llm import errors
+from llmspell_bridges.llm.models import Model
+
+
+class Collected:
+    """The parts of one answer, whole or as its stream brought them so far."""
+
+    def __init__(self, model: Model) -> None:
+        """Start with nothing."""
+        self.model = model
+        self.text = ""
+        self.reasoning = ""
+        self.finish_reason = ""
+        self.usage: Any = None
+        self.metadata: dict[str, Any] = {"provider": model.provider}
+        self._calls: dict[int, dict[str, str]] = {}
+        self._pieces: list[str] = []
+
+    def take_response(self, response: Any) -> None:
+        """Take a whole answer.
+
+        Raises:
+            BadResponseError: nothing is in it.
+        """
+        if not response.choices:
+            raise errors.empty(self.model)
+        choice = response.choices[0]
+        self._take_delta(choice.message)
+        self.text = "".join(self._pieces)
+        self.finish_reason = choice.finish_reason or "stop"
+        self.usage = getattr(response, "usage", None)
+        self._describe(response)
+
+    def take_chunk(self, chunk: Any) -> TextRecord | None:
+        """Take one piece of a stream; return what of it a script sees."""
+        self._describe(chunk)
+        self.usage = getattr(chunk, "usage", None) or self.usage
+        if not chunk.choices:
+            return None
+        choice = chunk.choices[0]
+        self.finish_reason = choice.finish_reason or self.finish_reason
+        text, reasoning = self._take_delta(choice.delta)
+        if text:
+            return TextRecord(text, {"type": "text"})
+        if reasoning:
+            return TextRecord("", {"type": "reasoning", "reasoning": reasoning})
+        return None
+
+    def end_stream(self) -> None:
+        """Put the pieces together."""
+        self.text = "".join(self._pieces)
+
+    @property
+    def partial_text(self) -> str:
+        """What came so far."""
+        return "".join(self._pieces)
+
+    def record(self, *, kind: str | None, cost_usd: float | None, parse: bool) -> TextRecord:
+        """Make the answer a script gets; `kind` marks the end of a stream, which has no text.
+
+        Raises:
+            BadResponseError: it should be JSON (`parse`), and is not.
+        """
+        calls = self.tool_calls()
+        message: dict[str, Any] = {"role": "assistant", "content": self.text}
+        fields: dict[str, Any] = {} if kind is None else {"type": kind}
+        if calls:
+            message["tool_calls"] = calls
+            fields["tool_calls"] = calls
+        if self.reasoning:
+            fields["reasoning"] = self.reasoning
+        if parse and not calls:
+            fields["data"] = self._data()
+        fields.update(
+            message=message,
+            finish_reason=self.finish_reason,
+            usage=usage_record(self.usage),
+            cost_usd=cost_usd,
+            model=self.model.name,
+            metadata=self.metadata,
+        )
+        return TextRecord(self.text if kind is None else "", fields)
+
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """List the tool calls; `arguments` is parsed, `arguments_text` is there when it cannot be."""
+        found: list[dict[str, Any]] = []
+        for index in sorted(self._calls):
+            call = self._calls[index]
+            entry: dict[str, Any] = {"id": call["id"], "name": call["name"]}
+            try:
+                arguments = json.loads(call["arguments"] or "{}")
+            except ValueError:
+                arguments = None
+            if isinstance(arguments, dict):
+                entry["arguments"] = arguments
+            else:
+                entry["arguments_text"] = call["arguments"]
+            found.append(entry)
+        return found
+
+    def _take_delta(self, delta: Any) -> tuple[str, str]:
+        text = getattr(delta, "content", None) or ""
+        reasoning = getattr(delta, "reasoning_content", None) or ""
+        self._pieces.append(text)
+        self.reasoning += reasoning
+        for position, call in enumerate(getattr(delta, "tool_calls", None) or ()):
+            index = getattr(call, "index", None)
+            slot = position if index is None else index
+            entry = self._calls.setdefault(slot, {"id": "", "name": "", "arguments": ""})
+            entry["id"] = entry["id"] or call.id or ""
+            entry["name"] = entry["name"] or call.function.name or ""
+            entry["arguments"] += call.function.arguments or ""
+        return text, reasoning
+
+    def _describe(self, response: Any) -> None:
+        if getattr(response, "id", None):
+            self.metadata["id"] = response.id
+        if getattr(response, "model", None):
+            self.metadata["served_model"] = response.model
+        created = getattr(response, "created", None)
+        if isinstance(created, int):
+            self.metadata["created"] = created
+
+    def _data(self) -> Any:
+        try:
+            return json.loads(self.text)
+        except json.JSONDecodeError as error:
+            raise errors.not_json(self.model, self.text, self.finish_reason, error) from None
+
+
+def usage_record(usage: Any) -> dict[str, int]:
+    """Count tokens as every answer does: zero where the provider said nothing."""
+    prompt = getattr(usage, "prompt_tokens", None) or 0
+    completion = getattr(usage, "completion_tokens", None) or 0
+    total = getattr(usage, "total_tokens", None) or prompt + completion
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}

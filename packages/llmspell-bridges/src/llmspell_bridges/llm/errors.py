@@ -1,0 +1,176 @@
+"""litellm's exceptions as errors of the one tree.
+
+litellm 1.106 wraps what happened several times over and invents status codes on the way: a refused
+connection and an answer that is not JSON are both its InternalServerError 500. What was first in
+the chain of causes decides; the status code comes next, the class last.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core import (
+    AuthenticationError,
+    BadResponseError,
+    ContextWindowError,
+    LlmspellError,
+    ModelNotFoundError,
+    NetworkError,
+    ProviderError,
+    RateLimitError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from llmspell_bridges.llm.models import Model
+
+_TEXT_LENGTH = 400
+_CHAIN = 16
+_WRAPPING = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout|Request): (?:\w+ - )?|^\w+Exception - ")
+_KEY = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|AIza|ghp|hf)[-_][\w*.-]{8,}|Bearer\s+\S+")
+_TOO_LONG = re.compile(
+    r"context.{0,20}(length|window)|prompt is too long|token count.{0,20}exceeds|too many tokens",
+    re.IGNORECASE,
+)
+_NO_KEY = re.compile(r"missing credentials|api[_ ]key.{0,40}(required|missing|not (found|set))", re.I)
+_BROKEN = ("ReadError", "ConnectError", "RemoteProtocolError", "ClientError", "APIConnectionError")
+
+
+def translate(
+    error: BaseException, model: Model, *, timeout_s: float, secrets: Sequence[str]
+) -> LlmspellError:
+    """Turn what a call of `model` raised into an error that says what, where, and the remedy."""
+    chain = list(_chain(error))
+    for link in chain:
+        if isinstance(link, LlmspellError):
+            return link
+    where: dict[str, Any] = {"provider": model.provider, "model": model.name}
+    names = {cls.__name__ for link in chain for cls in type(link).__mro__}
+    if names & {"Timeout", "TimeoutError", "APITimeoutError", "TimeoutException"}:
+        text = (
+            f"{model.name} did not answer within {timeout_s:g} s; give the call a larger "
+            "`timeout_s`, or set one for the provider"
+        )
+        return NetworkError(text, **where)
+    said = explain(chain, secrets)
+    if "JSONDecodeError" in names or "Empty or invalid response" in said:
+        text = f"{model.name} answered something that is not an answer: {said}"
+        return BadResponseError(text, **where)
+    if names & set(_BROKEN):
+        stream = "broke off in the middle of" if _in_stream(names) else "failed before"
+        text = (
+            f"the connection to the provider `{model.provider}` {stream} the answer of "
+            f"{model.name}: {said}; check that its address is right and can be reached"
+        )
+        return NetworkError(text, **where)
+    return _by_status(error, names, said, model, where)
+
+
+def _by_status(
+    error: BaseException, names: set[str], said: str, model: Model, where: dict[str, Any]
+) -> LlmspellError:
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) else None
+    where["status_code"] = status
+    who = f"the provider `{model.provider}`"
+    if "UnsupportedParamsError" in names:
+        text = f"{model.name} does not take one of the arguments: {said}"
+        return UnsupportedError(text, capability="llm parameters")
+    if _NO_KEY.search(said):
+        return AuthenticationError(f"no key for {who}: {said}", **where)
+    if "ContextWindowExceededError" in names or (status == 400 and _TOO_LONG.search(said)):  # noqa: PLR2004
+        text = f"the request is longer than the context of {model.name}: {said}; send less"
+        return ContextWindowError(text, **where)
+    match status:
+        case 401:
+            text = f"{who} does not accept the key in use for {model.name}: {said}; check the key"
+            return AuthenticationError(text, **where)
+        case 403:
+            text = f"{who} does not let this key use {model.name}: {said}"
+            return AuthenticationError(text, **where)
+        case 404:
+            text = f"{who} has no model {model.model}: {said}; check the model's name"
+            return ModelNotFoundError(text, **where)
+        case 429:
+            wait_s = retry_after_s(getattr(error, "litellm_response_headers", None) or {})
+            wait = "wait before the next call" if wait_s is None else f"wait {wait_s:g} s"
+            text = f"{who} asks to slow down calls of {model.name}: {said}; {wait}"
+            return RateLimitError(text, retry_after_s=wait_s, **where)
+        case 413:
+            return ProviderError(f"the request is too large for {who}: {said}; send less", **where)
+        case 400 | 405 | 409 | 415 | 422:
+            return ProviderError(f"{who} rejected the request to {model.name}: {said}", **where)
+        case _:
+            text = f"{who} failed to answer for {model.name}: {said}; try again later"
+            return ProviderError(text, retryable=True, **where)
+
+
+def _in_stream(names: set[str]) -> bool:
+    return "MidStreamFallbackError" in names
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen and len(seen) < _CHAIN:
+        seen.add(id(error))
+        yield error
+        original = getattr(error, "original_exception", None)
+        error = original or error.__cause__ or error.__context__
+
+
+def explain(chain: Sequence[BaseException], secrets: Sequence[str]) -> str:
+    """Say what happened in the provider's own words: unwrapped, short, without keys."""
+    text = next((str(link) for link in chain if str(link).strip()), "no reason given")
+    text = text.split(" Original exception:")[0]
+    while (shorter := _WRAPPING.sub("", text, count=1)) != text:
+        text = shorter
+    text = redact(" ".join(text.split()), secrets)
+    short = text if len(text) <= _TEXT_LENGTH else f"{text[:_TEXT_LENGTH]}…"
+    return short.rstrip(". ") or "no reason given"
+
+
+def redact(text: str, secrets: Sequence[str]) -> str:
+    """Replace keys in `text`: those in use, and what looks like one."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _KEY.sub("***", text)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Read ``Retry-After``, in seconds or as an HTTP date; None where there is none to read."""
+    found = {str(name).lower(): str(value) for name, value in headers.items()}
+    text = found.get("retry-after") or found.get("llm_provider-retry-after") or ""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, round(parsedate_to_datetime(text).timestamp() - time.time(), 3))
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+def truncated(model: Model) -> BadResponseError:
+    """Make the error of a stream that ended without a reason to; litellm would say "stop"."""
+    text = f"the answer of {model.name} broke off: the stream ended without a finish reason"
+    return BadResponseError(text, provider=model.provider, model=model.name)
+
+
+def empty(model: Model) -> BadResponseError:
+    """Make the error of an answer in which nothing was answered."""
+    text = f"{model.name} answered without any content: no choices in its response"
+    return BadResponseError(text, provider=model.provider, model=model.name)
+
+
+def not_json(model: Model, text: str, finish_reason: str, error: json.JSONDecodeError) -> BadResponseError:
+    """Make the error of an answer that should have been JSON."""
+    cut = "; it was cut off: give a larger `max_tokens`" if finish_reason == "length" else ""
+    what = f"the answer of {model.name} is not the JSON that was asked for: {error}{cut}"
+    details: dict[str, Any] = {"text": text[:_TEXT_LENGTH]}
+    return BadResponseError(what, provider=model.provider, model=model.name, details=details)

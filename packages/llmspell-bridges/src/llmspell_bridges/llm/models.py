@@ -1,0 +1,185 @@
+"""From what a spell writes to what is called: names, aliases, keys."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_core import AuthenticationError, ConfigurationError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from llmspell_bridges.llm.settings import Provider, Settings
+
+ALIASES = {  # bare names that people write and litellm's own table does not know, or no longer
+    "claude-3-opus": "anthropic/claude-3-opus-20240229",
+    "claude-3-sonnet": "anthropic/claude-3-sonnet-20240229",
+    "claude-3-haiku": "anthropic/claude-3-haiku-20240307",
+    "claude-3-5-sonnet": "anthropic/claude-3-5-sonnet-20241022",
+    "claude-3-5-haiku": "anthropic/claude-3-5-haiku-20241022",
+    "gpt-4": "openai/gpt-4",
+    "gpt-4o": "openai/gpt-4o",
+    "gpt-4o-mini": "openai/gpt-4o-mini",
+    "gpt-3.5-turbo": "openai/gpt-3.5-turbo",
+    "mistral-large": "mistral/mistral-large-latest",
+    "mistral-small": "mistral/mistral-small-latest",
+    "command-r": "cohere/command-r",
+    "deepseek-chat": "deepseek/deepseek-chat",
+    "smollm2": "local/smollm2",
+    "minilm": "local/minilm",
+}
+LOCAL = "local"
+_NAME_LENGTH = 200  # what a sane name takes; finding the nearest to a huge one would take minutes
+_PLACEHOLDER = "not-needed"  # litellm asks for a key even where the host's own server wants none
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A resolved model; `name`, ``provider/model``, is what permissions and answers speak of."""
+
+    provider: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        """``provider/model``."""
+        return f"{self.provider}/{self.model}"
+
+
+def resolve(
+    litellm: Any, settings: Settings, name: str, provider: str | None = None
+) -> Model:
+    """Find what `name` stands for, with `provider` where the spell names it apart.
+
+    Raises:
+        ModelNotFoundError: nothing has this name; the message has the nearest ones.
+        ConfigurationError: an alias leads back to itself.
+    """
+    if len(name) > _NAME_LENGTH or not name.strip():
+        raise ModelNotFoundError(f"no model is named {name[:40]!r}", model=name[:40])
+    full = _unalias(settings, name)
+    if provider is not None:
+        bare = full.removeprefix(f"{provider}/")
+        full = f"{provider}/{name if bare == full and '/' in full else bare}"
+    first, slash, rest = full.partition("/")
+    if slash and rest and _is_provider(litellm, settings, first):
+        return _existing(Model(provider=first, model=rest))
+    if slash and (provider is not None or full not in litellm.model_cost):
+        raise _unknown_provider(litellm, settings, first, full)
+    return _bare(litellm, settings, full)
+
+
+def connection(litellm: Any, settings: Settings, model: Model) -> dict[str, Any]:
+    """Say how litellm reaches `model`: its own name for it, address and key.
+
+    Raises:
+        AuthenticationError: there is no key, and the provider wants one; it names the variable.
+    """
+    provider = settings.provider(model.provider)
+    known = model.provider == LOCAL or _known_to(litellm, model.provider)
+    # A provider that only the host's settings know speaks OpenAI's protocol.
+    arguments: dict[str, Any] = {"model": model.name if known else f"openai/{model.model}"}
+    if provider.base_url is not None:
+        arguments["api_base"] = provider.base_url
+    key = provider.api_key or (None if known else os.environ.get(_variable(model.provider)))
+    missing = [] if key or not known else missing_keys(litellm, model)
+    if missing and provider.base_url is None:
+        names = " and ".join(missing)
+        text = (
+            f"no key for the provider `{model.provider}`: set the environment variable {names}, "
+            "or choose a model that needs none, such as local/smollm2"
+        )
+        raise AuthenticationError(text, provider=model.provider, model=model.name)
+    if key or missing or not known:
+        arguments["api_key"] = key or _PLACEHOLDER
+    return arguments
+
+
+def missing_keys(litellm: Any, model: Model) -> list[str]:
+    """List the environment variables without which the provider cannot be called."""
+    if model.provider == LOCAL:
+        return []
+    names: list[str] = litellm.validate_environment(model.name)["missing_keys"]
+    variable = _variable(model.provider)
+    if not names and os.environ.get(variable, "-").strip() == "":
+        return [variable]  # an empty key is none
+    # Several variables are one of several ways to sign in (roles, profiles): litellm decides.
+    return names if len(names) == 1 else []
+
+
+def secrets(settings: Settings, model: Model) -> list[str]:
+    """List the keys in use for `model`, to keep them out of messages."""
+    key = settings.provider(model.provider).api_key
+    prefix = model.provider.upper()
+    found = [v for k, v in os.environ.items() if k.startswith(prefix) and _is_secret(k)]
+    return [value for value in (key, *found) if value and value != _PLACEHOLDER]
+
+
+def _is_secret(variable: str) -> bool:
+    return variable.endswith(("KEY", "TOKEN", "SECRET"))
+
+
+def _variable(provider: str) -> str:
+    return f"{provider.upper().replace('-', '_')}_API_KEY"
+
+
+def _unalias(settings: Settings, name: str) -> str:
+    table = {**ALIASES, **settings.aliases}
+    seen = [name]
+    while (target := table.get(seen[-1])) is not None and target != seen[-1]:
+        if target in seen:
+            chain = " → ".join([*seen, target])
+            raise ConfigurationError(f"the model alias {name!r} leads to itself: {chain}")
+        seen.append(target)
+    return seen[-1]
+
+
+def _known_to(litellm: Any, provider: str) -> bool:
+    return provider in {getattr(p, "value", p) for p in litellm.provider_list}
+
+
+def _is_provider(litellm: Any, settings: Settings, name: str) -> bool:
+    return name == LOCAL or name in settings.providers or _known_to(litellm, name)
+
+
+def _existing(model: Model) -> Model:
+    """Refuse a local model that is not in the catalogue; other providers know their own."""
+    if model.provider == LOCAL:
+        from llmspell_bridges.local import find
+
+        find(model.model)
+    return model
+
+
+def _bare(litellm: Any, settings: Settings, name: str) -> Model:
+    if f"gemini/{name}" in litellm.model_cost:  # litellm prefers Vertex, which few have set up
+        return Model(provider="gemini", model=name)
+    try:
+        model, provider, _, _ = litellm.get_llm_provider(model=name)
+    except litellm.BadRequestError:
+        raise _unknown(litellm, settings, name) from None
+    return Model(provider=provider, model=model)
+
+
+def _unknown(litellm: Any, settings: Settings, name: str) -> ModelNotFoundError:
+    known = [*settings.aliases, *ALIASES, *(k for k in litellm.model_cost if "/" not in k)]
+    near = [f"`{k}`" for k in get_close_matches(name, known, n=3)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "write it as `provider/model`"
+    text = f"unknown model `{name}`; {hint} `llm.models()` lists those that can be used here"
+    return ModelNotFoundError(text.replace("` `llm", "`; `llm"), model=name)
+
+
+def _unknown_provider(
+    litellm: Any, settings: Settings, provider: str, name: str
+) -> ModelNotFoundError:
+    known = [LOCAL, *settings.providers, *(getattr(p, "value", p) for p in litellm.provider_list)]
+    near = [f"`{k}/…`" for k in get_close_matches(provider, known, n=3)]
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    text = f"unknown provider `{provider}` in the model `{name}`{hint}"
+    return ModelNotFoundError(text, provider=provider, model=name)
+
+
+def base_of(settings: Settings, model: Model) -> Provider:
+    """Return what is configured of the model's provider."""
+    return settings.provider(model.provider)

@@ -1,0 +1,14 @@
+"""The JavaScript engine keeps the contract."""
+
+from __future__ import annotations
+
+from llmspell_core.engine import EngineConfig
+from llmspell_engines.javascript import JavaScriptEngine
+from llmspell_testkit import EngineContract
+
+
+class TestJavaScript(EngineContract):
+    """In workers, and in this process."""
+
+    engine = JavaScriptEngine
+    configs = {"worker": EngineConfig(), "inproc": EngineConfig(isolation="inproc")}
