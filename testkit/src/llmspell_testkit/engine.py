@@ -39,6 +39,10 @@ LIMIT_SETTERS = {
 """Capabilities whose decline must be told: the method that refuses, and what it is called with."""
 
 
+SETTINGS = frozenset({"engine", "configs", "sources", "case_files", "known_failures"})
+"""What a subclass of `EngineContract` may set; everything else is the contract's own."""
+
+
 class EngineContract:
     """Subclass it, name the engine, and run pytest.
 
@@ -48,7 +52,7 @@ class EngineContract:
     id to the reason why it fails today: it is strict, so an id that no case has fails, and so does
     a case that passes.
 
-    A contract test cannot be overridden. Pin the testkit to a minor version: a new one may add cases.
+    Nothing else can be overridden. Pin the testkit to a minor version: a new one may add cases.
     """
 
     engine: ClassVar[type[ScriptEngine]]
@@ -58,16 +62,16 @@ class EngineContract:
     known_failures: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Refuse a subclass that replaces a contract test.
+        """Refuse a subclass that replaces a part of the contract.
 
         Raises:
-            TypeError: it names the test, and what to do instead.
+            TypeError: it names the part, and what to do instead.
         """
         super().__init_subclass__()
         for name in vars(cls):
-            if name.startswith("test_") and hasattr(EngineContract, name):
+            if name in vars(EngineContract) and name not in SETTINGS and name[:2] != "__":
                 text = (
-                    f"{cls.__name__}.{name} overrides a test of the contract; "
+                    f"{cls.__name__}.{name} overrides a part of the contract; "
                     "declare what fails in `known_failures`, with the reason"
                 )
                 raise TypeError(text)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmspell_bridges.local import catalog
-from llmspell_bridges.local.client import LocalModel
 from llmspell_core.errors import (
     BadResponseError,
     ContextWindowError,
     ModelNotFoundError,
     ProviderError,
 )
+
+if TYPE_CHECKING:
+    from llmspell_bridges.local.client import LocalModel
 
 pytestmark = pytest.mark.anyio
 

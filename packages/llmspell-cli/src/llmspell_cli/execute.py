@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmspell_cli.commands import App
 from llmspell_cli.options import SpellCommand, spell_options
 from llmspell_cli.params import read_stdin
 from llmspell_cli.spell import run_spell
 from llmspell_core.source import Source
+
+if TYPE_CHECKING:
+    from llmspell_cli.commands import App
 
 HELP = """Run CODE, or with `-` the code on standard input.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, it is no error
+class Interrupted(BaseException):
     """A signal ended the command; `code` is its exit code."""
 
     def __init__(self, number: int) -> None:

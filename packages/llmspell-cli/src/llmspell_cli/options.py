@@ -36,7 +36,7 @@ _ALL = "\0"
 """Stands for ``--allow-read`` without a value: no argument can hold it."""
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[Any]):
     """A positive amount; the word ``none`` is unlimited where that is possible."""
 
     def __init__(self, name: str, parse: Callable[[str], float], *, unlimited: bool = True) -> None:

@@ -121,15 +121,19 @@ class Output:
 
     def error(self, error: LlmspellError, more: dict[str, Any] | None = None) -> None:
         """Show an error; with `--json` it is the document, together with `more`."""
+        self.show(error)
+        if self.json:
+            from llmspell_cli.as_json import error_record
+
+            self.document({"error": error_record(error), **(more or {})})
+
+    def show(self, error: LlmspellError) -> None:
+        """Show an error to people alone, on stderr."""
         from llmspell_cli.show_error import error_text
 
         self._show(error_text(error, colour=self._colour, clean=self._clean))
         if self.debug:
             self.python_traceback(error)
-        if self.json:
-            from llmspell_cli.as_json import error_record
-
-            self.document({"error": error_record(error), **(more or {})})
 
     def failure(self, kind: str, message: str, *, hint: str = "") -> None:
         """Show what is no `LlmspellError`: a usage error, an interruption, a mistake of ours."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmspell_cli.commands import App
 from llmspell_cli.options import SpellCommand, spell_options
 from llmspell_cli.spell import run_spell
 from llmspell_core.source import read_source
+
+if TYPE_CHECKING:
+    from llmspell_cli.commands import App
 
 HELP = """Run the spell in FILE; its suffix chooses the language.
 
@@ -37,13 +39,15 @@ def _help(ctx: click.Context, app: App, file: str | None) -> int:
     text = ctx.get_help()
     document: dict[str, Any] = {"help": text}
     if file is not None:
+        from msgspec import to_builtins
+
         from llmspell_cli.spell_help import describe
         from llmspell_core.header import parse_header
 
         source = read_source(file)
         header = parse_header(source.text, source.name)
         text = f"{text}\n\n{describe(source.name, header)}"
-        document = {"help": text, "header": header}
+        document["header"] = to_builtins(header)
     app.output.answer(document, text)
     return 0
 

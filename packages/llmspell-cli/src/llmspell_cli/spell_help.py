@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmspell_core.header import Needs
-
 if TYPE_CHECKING:
-    from llmspell_core.header import Header, Param
+    from llmspell_core.header import Header, Needs, Param
 
 
 def describe(name: str, header: Header) -> str:

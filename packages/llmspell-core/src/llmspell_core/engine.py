@@ -62,11 +62,15 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run an engine: the isolation asked for, and workers kept ready for the next run."""
+    """How to run an engine: the isolation asked for, and workers kept ready for the next run.
+
+    `one_shot` says that there will be one run: it starts sooner, and a second one later.
+    """
 
     isolation: Isolation = "locked"
     require_lock: bool = False
     spares: int = 1
+    one_shot: bool = False
     limits: Limits = Limits()
 
 

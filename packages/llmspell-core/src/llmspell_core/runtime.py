@@ -72,19 +72,25 @@ class Runtime:
         isolation: Isolation = "locked",
         require_lock: bool = False,
         spares: int = 1,
+        one_shot: bool = False,
         environ: Mapping[str, str] | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Configure; nothing is started or imported before the first run.
 
-        `spares` workers are kept ready per engine; `environ` is what grants of ``env`` pick from
+        `spares` workers are kept ready per engine; `one_shot` says that one spell will be run,
+        and starts it sooner; `environ` is what grants of ``env`` pick from
         (default: the process's own); `settings` go to the bridges, by name.
         """
         self.permissions = permissions or Permissions()
         self.limits = limits or Limits()
         self.budget = budget or Budget()
         self.config = EngineConfig(
-            isolation=isolation, require_lock=require_lock, spares=spares, limits=self.limits
+            isolation=isolation,
+            require_lock=require_lock,
+            spares=0 if one_shot else spares,
+            one_shot=one_shot,
+            limits=self.limits,
         )
         self._environ = os.environ if environ is None else environ
         self._settings = {name: dict(value) for name, value in (settings or {}).items()}

@@ -131,7 +131,7 @@ class Host:
 
     def _serve(self) -> None:
         while self._queue:
-            id_, target, method, args = self._queue.pop(0)
+            id_, target, method, args, *_ = self._queue.pop(0)
             function = self.methods.get(f"{target}.{method}")
             try:
                 if function is None:

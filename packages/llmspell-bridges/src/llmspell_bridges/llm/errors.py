@@ -46,19 +46,19 @@ def translate(
     error: BaseException, model: Model, *, timeout_s: float, secrets: Sequence[str]
 ) -> LlmspellError:
     """Turn what a call of `model` raised into an error that says what, where, and the remedy."""
-    chain = list(_chain(error))
-    for link in chain:
+    links = list(chain(error))
+    for link in links:
         if isinstance(link, LlmspellError):
             return link
     where: dict[str, Any] = {"provider": model.provider, "model": model.name}
-    names = {cls.__name__ for link in chain for cls in type(link).__mro__}
+    names = {cls.__name__ for link in links for cls in type(link).__mro__}
     if names & {"Timeout", "TimeoutError", "APITimeoutError", "TimeoutException"}:
         text = (
             f"{model.name} did not answer within {timeout_s:g} s; give the call a larger "
             "`timeout_s`, or set one for the provider"
         )
         return NetworkError(text, **where)
-    said = explain(chain, secrets)
+    said = explain(links, secrets)
     if "JSONDecodeError" in names or "Empty or invalid response" in said:
         text = f"{model.name} answered something that is not an answer: {said}"
         return BadResponseError(text, **where)
@@ -80,7 +80,7 @@ def _by_status(
     where["status_code"] = status
     who = f"the provider `{model.provider}`"
     if "UnsupportedParamsError" in names:
-        text = f"{model.name} does not take one of the arguments: {said}"
+        text = f"{model.name} does not take this: {said.partition('. To drop')[0]}"
         return UnsupportedError(text, capability="llm parameters")
     if _NO_KEY.search(said):
         return AuthenticationError(f"no key for {who}: {said}", **where)
@@ -115,7 +115,8 @@ def _in_stream(names: set[str]) -> bool:
     return "MidStreamFallbackError" in names
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk from an exception to what caused it, and what caused that."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen and len(seen) < _CHAIN:
         seen.add(id(error))
@@ -124,9 +125,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = original or error.__cause__ or error.__context__
 
 
-def explain(chain: Sequence[BaseException], secrets: Sequence[str]) -> str:
+def explain(links: Sequence[BaseException], secrets: Sequence[str]) -> str:
     """Say what happened in the provider's own words: unwrapped, short, without keys."""
-    text = next((str(link) for link in chain if str(link).strip()), "no reason given")
+    text = next((str(link) for link in links if str(link).strip()), "no reason given")
     text = text.split(" Original exception:")[0]
     while (shorter := _WRAPPING.sub("", text, count=1)) != text:
         text = shorter

@@ -26,12 +26,20 @@ ENVIRONMENT = {
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first call fetches a table
     "LITELLM_MODE": "PRODUCTION",  # else `.env` of the current folder could name an endpoint
 }
-_WARM = (  # what litellm imports in the middle of its first call, on the event loop
+_FIRST_CALL = (  # what litellm imports in the middle of its first call, on the event loop
+    "anyio._backends._asyncio",
+    "litellm._service_logger",
     "litellm.litellm_core_utils.llm_cost_calc.utils",
     "litellm.llms.custom_httpx.aiohttp_transport",
-    "litellm.llms.openai.chat.gpt_5_transformation",
+    "litellm.llms.openai.chat.gpt_audio_transformation",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic",
+    "litellm.proxy._types",
     "openai.resources.chat.completions",
     "openai.resources.embeddings",
+)
+_FIRST_STREAM = (  # the same for its first stream: a tokenizer, among others
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.types.litellm_core_utils.streaming_chunk_builder_utils",
 )
 _LEAVE_WITHIN_S = 10.0
 
@@ -122,13 +130,24 @@ def _load() -> ModuleType:
     litellm.suppress_debug_info = True  # else it prints advice on stdout
     litellm.telemetry = False
     litellm.turn_off_message_logging = True  # prompts are not exported unless asked
-    for name in _WARM:
+    _warm(_FIRST_CALL)
+    _register_local()
+    return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
+
+
+def stream_ready() -> asyncio.Future[None]:
+    """Import what streams need besides, off the event loop; wait for it before the first piece."""
+    return asyncio.get_running_loop().run_in_executor(None, _warm, _FIRST_STREAM)
+
+
+def _warm(names: tuple[str, ...]) -> None:
+    from importlib import import_module
+
+    for name in names:
         try:
             import_module(name)
         except ModuleNotFoundError:  # another version of litellm: it imports on first use
             continue
-    _register_local()
-    return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
 
 
 def _register_local() -> None:

@@ -11,7 +11,7 @@ import msgspec
 from llmspell_core import AuthenticationError, ConfigurationError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from llmspell_bridges.llm.settings import Provider, Settings
+    from llmspell_bridges.llm.settings import Settings
 
 ALIASES = {  # bare names that people write and litellm's own table does not know, or no longer
     "claude-3-opus": "anthropic/claude-3-opus-20240229",
@@ -179,7 +179,3 @@ def _unknown_provider(
     text = f"unknown provider `{provider}` in the model `{name}`{hint}"
     return ModelNotFoundError(text, provider=provider, model=name)
 
-
-def base_of(settings: Settings, model: Model) -> Provider:
-    """Return what is configured of the model's provider."""
-    return settings.provider(model.provider)

@@ -37,7 +37,8 @@ class WorkerEngine(ScriptEngine):
 
     async def start(self) -> None:
         """Start the zygote; it gets ready while the caller goes on."""
-        launcher = make_launcher(self.guest, self.config.isolation)
+        zygote = not self.config.one_shot
+        launcher = make_launcher(self.guest, self.config.isolation, zygote=zygote)
         memory_bytes = self._memory_bytes(self.limits)
         pool = Pool(launcher, spares=self.config.spares, memory_bytes=memory_bytes)
         self._pool = await pool.__aenter__()
@@ -50,7 +51,7 @@ class WorkerEngine(ScriptEngine):
 
     async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
         """Run `script` in a fresh worker; see `ScriptEngine.run_script`."""
-        start = {
+        start: dict[str, Any] = {
             "name": session.name,
             "source": script,
             "params": params,

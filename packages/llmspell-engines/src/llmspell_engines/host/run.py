@@ -48,6 +48,7 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Value] = self._loop.create_future()
         self._started = 0.0
+        self._done = False
         self._calls: dict[int, tuple[asyncio.Task[None], str, int]] = {}
         self._last_call = 0
         self._in_flight_bytes = 0
@@ -88,8 +89,13 @@ class Run:
         finally:
             if timer is not None:
                 timer.cancel()
-            worker.kill("done")
-            session.on_fatal = session.invoker = None
+            session.on_fatal = None
+            if self._done:
+                worker.kill("done")
+            else:
+                # what it printed before it was killed is still in its socket
+                await worker.stop("failed")
+            session.invoker = None
             await self._clean_up()
 
     async def _clean_up(self) -> None:
@@ -111,7 +117,7 @@ class Run:
     # -- what the worker says -------------------------------------------------------------
 
     def _on_message(self, kind: int, number: int, payload: bytes) -> None:
-        if self._ended.done():
+        if self._done or (self._ended.done() and kind != p.LOG):
             return
         handler = self._handlers.get(kind)
         try:
@@ -179,6 +185,7 @@ class Run:
         if self._session.fatal is not None:
             self._fail(self._session.fatal)
         elif not self._ended.done():
+            self._done = True
             self._ended.set_result(value)
 
     def _warn_of_open_calls(self) -> None:

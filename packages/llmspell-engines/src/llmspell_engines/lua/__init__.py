@@ -6,8 +6,7 @@ must not pay for the host's side.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_engines.lua.engine import LuaEngine as LuaEngine
 

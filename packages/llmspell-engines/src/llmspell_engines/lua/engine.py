@@ -6,6 +6,7 @@ from llmspell_core.engine import EngineInfo
 from llmspell_engines.host.capabilities import COMMON
 from llmspell_engines.host.engine import WorkerEngine
 
+
 class LuaEngine(WorkerEngine):
     """Runs Lua 5.4. Text and valid UTF-8 bytes are one thing in Lua, so it declines ``bytes``."""
 

@@ -8,10 +8,9 @@ between lupa and a script has a way to crash or to escape (lupa #84, CVE-2026-34
 from __future__ import annotations
 
 from os import path
-from typing import TYPE_CHECKING
-
 from lupa import lua54
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -1,0 +1,186 @@
+"""One call of a model: resolved, permitted, paid for, made, and settled whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core import LlmspellError, NetworkError
+from llmspell_bridges.llm import errors, models
+from llmspell_bridges.llm.answer import Collected
+from llmspell_bridges.llm.cost import Grant, price_of, refuse_unknown, spent_usd
+from llmspell_bridges.llm.importing import litellm_ready, stream_ready
+from llmspell_bridges.llm.request import text_tokens
+from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from llmspell_core import CallContext, TextRecord
+    from llmspell_bridges.llm.settings import Settings
+
+
+class ModelCall:
+    """A call of one model on behalf of one run."""
+
+    def __init__(
+        self, litellm: Any, settings: Settings, ctx: CallContext, model: models.Model
+    ) -> None:
+        """Keep what every step needs; `prepare` makes one."""
+        self.litellm = litellm
+        self.model = model
+        self._settings = settings
+        self._ledger = ctx.session.ledger
+        self._price = price_of(litellm, settings, model)
+        self._connection = models.connection(litellm, settings, model)
+        self._timeout_s = DEFAULT_TIMEOUT_S
+        self._grant: Grant | None = None
+
+    async def complete(self, arguments: dict[str, Any], *, parse: bool) -> TextRecord:
+        """Ask for the whole answer."""
+        collected = Collected(self.model)
+        async with self._settled(collected):
+            response = await self._bounded(
+                self.litellm.acompletion(**self._connection, **arguments)
+            )
+            collected.take_response(response)
+        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
+        return collected.record(kind=None, cost_usd=cost, parse=parse)
+
+    async def stream(self, arguments: dict[str, Any], *, parse: bool) -> AsyncIterator[TextRecord]:
+        """Ask for the answer piece by piece; the last record carries what it cost."""
+        collected = Collected(self.model)
+        warm = stream_ready()
+        async with self._settled(collected):
+            source = await self._bounded(
+                self.litellm.acompletion(
+                    **self._connection,
+                    **arguments,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+            )
+            try:
+                await warm
+                while (chunk := await self._bounded(_next(source))) is not None:
+                    piece = collected.take_chunk(chunk)
+                    if piece is not None:
+                        yield piece
+            finally:
+                await source.aclose()
+            # The wrapper invents `finish_reason="stop"` for its last chunk, and keeps what the
+            # provider really sent in these two.
+            if not (source.received_finish_reason or source.intermittent_finish_reason):
+                raise errors.truncated(self.model)
+            collected.end_stream()
+        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
+        yield collected.record(kind="end", cost_usd=cost, parse=parse)
+
+    async def embed(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Ask for embeddings."""
+        collected = Collected(self.model)
+        async with self._settled(collected):
+            response = await self._bounded(self.litellm.aembedding(**self._connection, **arguments))
+            collected.usage = response.usage
+            vectors = [_vector(item) for item in response.data or []]
+            if len(vectors) != len(arguments["input"]):
+                raise errors.empty(self.model)
+        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
+        return {"vectors": vectors, "usage": collected.usage, "cost_usd": cost}
+
+    async def reserve(
+        self, arguments: dict[str, Any], prompt_tokens: int, *, timeout_s: float | None, waits: bool
+    ) -> None:
+        """Take the call's share of the budget, and cap its answer to it.
+
+        Raises:
+            BudgetError: the budget does not cover it.
+            ConfigurationError: its price is not known, and there is a cost limit.
+        """
+        configured = self._settings.provider(self.model.provider).timeout_s
+        self._timeout_s = timeout_s or configured or DEFAULT_TIMEOUT_S
+        # Retries are one layer's business, and not litellm's: it would make three requests of one.
+        self._connection.update(timeout=self._timeout_s, max_retries=0, num_retries=0)
+        refuse_unknown(self._ledger, self._price, self.model)
+        self._grant = Grant(self._ledger, self._price, prompt_tokens)
+        limit = arguments.get("max_tokens", 0 if "input" in arguments else None)
+        cap = await self._grant.reserve(limit, waits=waits)
+        if cap is not None and "input" not in arguments:
+            arguments["max_tokens"] = cap
+
+    async def _bounded(self, answer: Any) -> Any:
+        """Wait for one answer of the provider, at most `timeout_s`."""
+        async with asyncio.timeout(self._timeout_s):
+            return await answer
+
+    @asynccontextmanager
+    async def _settled(self, collected: Collected) -> AsyncIterator[None]:
+        """Settle what the block spent, also when it fails or is left, and translate its errors."""
+        grant = self._grant
+        if grant is None:
+            raise AssertionError("reserve() comes first")
+        try:
+            yield
+        except LlmspellError:
+            await self._settle(grant, collected)
+            raise
+        except Exception as error:
+            translated = self._translated(error)
+            answered = getattr(error, "status_code", None) in range(400, 500)
+            if answered or (isinstance(translated, NetworkError) and _refused(error)):
+                await grant.settle(cost_usd=0.0)
+            else:
+                await grant.settle_estimate(text_tokens(collected.partial_text))
+            raise translated from None
+        except BaseException:  # cancelled, or a stream that the script left
+            await grant.settle_estimate(text_tokens(collected.partial_text))
+            raise
+        await self._settle(grant, collected)
+
+    async def _settle(self, grant: Grant, collected: Collected) -> None:
+        if collected.usage is None:
+            await grant.settle_estimate(text_tokens(collected.partial_text))
+            return
+        usage = collected.usage
+        await grant.settle(
+            cost_usd=spent_usd(self.litellm, self.model, self._price, usage),
+            prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
+            completion_tokens=getattr(usage, "completion_tokens", None) or 0,
+        )
+
+    def _translated(self, error: Exception) -> LlmspellError:
+        secrets = models.secrets(self._settings, self.model)
+        return errors.translate(error, self.model, timeout_s=self._timeout_s, secrets=secrets)
+
+
+async def prepare(
+    settings: Settings, ctx: CallContext, name: str, provider: str | None
+) -> ModelCall:
+    """Find the model, and check that the run may use it and that its provider has a key.
+
+    Raises:
+        ModelNotFoundError, PermissionDeniedError, AuthenticationError: in this order.
+    """
+    litellm = await litellm_ready()
+    model = models.resolve(litellm, settings, name, provider)
+    ctx.require("model", model.name)
+    return ModelCall(litellm, settings, ctx, model)
+
+
+async def _next(source: AsyncIterator[Any]) -> Any:
+    return await anext(source, None)
+
+
+def _vector(item: Any) -> list[float]:
+    vector = item["embedding"] if isinstance(item, dict) else item.embedding
+    return [float(number) for number in vector]
+
+
+def _refused(error: BaseException) -> bool:
+    """Say whether no connection was made: then nothing can have been charged."""
+    return any(
+        isinstance(link, ConnectionRefusedError) or type(link).__name__ == "ConnectError"
+        for link in errors.chain(error)
+    )
+

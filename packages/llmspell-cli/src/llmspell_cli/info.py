@@ -1,0 +1,187 @@
+"""``llmspell info``: what is installed, down to one method's schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmspell_core.bridge import Bridge, methods_of
+from llmspell_core.errors import ConfigurationError, PluginError
+from llmspell_core.registry import installed
+from llmspell_core.signature import Method, nearest
+
+if TYPE_CHECKING:
+    from llmspell_cli.commands import App
+
+GUEST_GLOBALS = ("async", "console", "env", "json", "math", "params", "util")
+"""What every spell has without a bridge; ``async`` in Lua alone."""
+
+
+@click.pass_context
+def _info(ctx: click.Context, /, topic: str | None, **_: Any) -> None:
+    app: App = ctx.obj
+    if topic is None:
+        document = {"engines": _engines(), "bridges": _bridges(), "globals": list(GUEST_GLOBALS)}
+        text = f"{_engines_text()}\n\n{_bridges_text()}"
+    elif topic == "engines":
+        document, text = {"engines": _engines()}, _engines_text()
+    elif topic == "bridges":
+        document = {"bridges": _bridges(), "globals": list(GUEST_GLOBALS)}
+        text = _bridges_text()
+    else:
+        document, text = _topic(topic)
+    app.output.answer(document, text)
+
+
+def _topic(topic: str) -> tuple[dict[str, Any], str]:
+    """Describe ``BRIDGE`` or ``BRIDGE.METHOD``."""
+    name, dot, method_name = topic.partition(".")
+    bridge = _bridge(name)
+    methods = methods_of(bridge)
+    if not dot:
+        listed = {key: _method(name, it) for key, it in methods.items()}
+        lines = [f"{_signature(name, it)}\n    {it.description}" for it in methods.values()]
+        about = _summary(bridge)
+        document = {"name": name, "description": about, "methods": listed}
+        return document, "\n".join([about, "", *lines])
+    if method_name not in methods:
+        text = f"unknown method `{topic}`{nearest(method_name, list(methods))}"
+        raise ConfigurationError(text, key=topic)
+    found = methods[method_name]
+    return _method(name, found), _method_text(name, found)
+
+
+def _engines() -> list[dict[str, Any]]:
+    found = []
+    for name, plugin in sorted(installed("llmspell.engines").items()):
+        entry: dict[str, Any] = {"name": name, "distribution": plugin.distribution}
+        try:
+            info = plugin.load().info
+        except PluginError as error:
+            found.append({**entry, "error": error.message})
+            continue
+        entry |= {
+            "language": info.language,
+            "version": info.version,
+            "suffixes": list(info.suffixes),
+            "capabilities": sorted(info.capabilities),
+        }
+        found.append(entry)
+    return found
+
+
+def _engines_text() -> str:
+    lines = ["Engines:"]
+    for entry in _engines():
+        if "error" in entry:
+            lines.append(f"  {entry['name']}: {entry['error']}")
+            continue
+        suffixes = " ".join(entry["suffixes"])
+        lines.append(f"  {entry['name']}: {entry['language']} {entry['version']}, runs {suffixes}")
+        lines.append(f"    {', '.join(entry['capabilities'])}")
+    return "\n".join(lines if len(lines) > 1 else ["No engine is installed."])
+
+
+def _bridges() -> list[dict[str, Any]]:
+    found = []
+    for name, plugin in sorted(installed("llmspell.bridges").items()):
+        entry: dict[str, Any] = {"name": name, "distribution": plugin.distribution}
+        try:
+            cls = plugin.load()
+        except PluginError as error:
+            found.append({**entry, "error": error.message})
+            continue
+        found.append({**entry, "description": _summary(cls), "methods": list(methods_of(cls))})
+    return found
+
+
+def _bridges_text() -> str:
+    lines = ["Bridges:"]
+    for entry in _bridges():
+        lines.append(f"  {entry['name']}: {entry.get('error') or entry['description']}")
+        if entry.get("methods"):
+            lines.append(f"    {', '.join(entry['methods'])}")
+    if len(lines) == 1:
+        lines = ["No bridge is installed."]
+    return "\n".join([*lines, "", f"In every spell: {', '.join(GUEST_GLOBALS)}."])
+
+
+def _bridge(name: str) -> type[Bridge]:
+    plugins = installed("llmspell.bridges")
+    if name not in plugins:
+        text = f"unknown bridge `{name}`{nearest(name, ['engines', 'bridges', *plugins])}"
+        if name in GUEST_GLOBALS:
+            text = f"`{name}` is no bridge: it is part of every spell, without a call to the host"
+        raise ConfigurationError(text, key=name)
+    cls: type[Bridge] = plugins[name].load()
+    return cls
+
+
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+
+
+def _method(bridge: str, method: Method) -> dict[str, Any]:
+    return {
+        "name": f"{bridge}.{method.name}",
+        "description": method.description,
+        "streams": method.streams,
+        "effects": list(method.effects),
+        "since": method.since,
+        "arguments": method.schema(),
+        "returns": method.returns_schema(),
+        "example": method.example,
+    }
+
+
+def _signature(bridge: str, method: Method) -> str:
+    shown = [p.name if p.required else f"{p.name}?" for p in method.params]
+    return f"{bridge}.{method.name}({', '.join(shown)})" + (" → stream" if method.streams else "")
+
+
+def _method_text(bridge: str, method: Method) -> str:
+    from llmspell_cli.as_json import dump
+
+    schema = method.schema()["properties"]
+    lines = [_signature(bridge, method), "", method.description, ""]
+    for param in method.params:
+        about = dict(schema[param.name])
+        description = param.description or about.pop("description", "")
+        about.pop("description", None)
+        lines.append(f"  {param.name}{'' if param.required else '?'}: {description}".rstrip(": "))
+        lines.append(f"      {_type(about)}")
+    lines.append("")
+    lines.append(f"  returns: {method.returns_text or _type(method.returns_schema())}")
+    if method.effects:
+        lines.append(f"  needs: {', '.join(method.effects)}")
+    if method.example:
+        lines.append(f"  example: {dump(method.example).decode()}")
+    return "\n".join(lines)
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Say a schema in a word or two where it has them; `--json` has the whole of it."""
+    if "anyOf" in schema:
+        return " or ".join(_type(part) for part in schema["anyOf"])
+    if "$ref" in schema:
+        return str(schema["$ref"].rsplit("/", 1)[-1])
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("type", "anything")
+    if kind == "array" and "items" in schema:
+        return f"list of {_type(schema['items'])}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+info = click.Command(
+    name="info",
+    callback=_info,
+    help="Show the engines and bridges installed; or those of one TOPIC:\n\n"
+    "engines, bridges, BRIDGE (such as llm) or BRIDGE.METHOD (such as llm.complete).",
+    params=[
+        click.Argument(["topic"], required=False),
+        click.Option(["--json"], is_flag=True, help="Print one JSON document, with schemas."),
+        click.Option(["--debug"], is_flag=True, help="Show Python's traceback of errors."),
+    ],
+)
