@@ -99,7 +99,9 @@ class EngineContract:
         found = self._failure(contract_host, contract_case)
         reason = self.known_failures.get(contract_case.id)
         if reason is not None and found is None:
-            text = f"case `{contract_case.id}` is in known_failures, and passes: remove it ({reason})"
+            text = (
+                f"case `{contract_case.id}` is in known_failures, and passes: remove it ({reason})"
+            )
             pytest.fail(text, pytrace=False)
         if found is not None and reason is not None:
             pytest.xfail(reason)
@@ -136,7 +138,9 @@ class EngineContract:
         async def limit(engine: ScriptEngine) -> None:
             before = engine.limits
             claimed = contract_limit in engine.capabilities
-            with nullcontext() if claimed else pytest.raises(UnsupportedError, match=contract_limit):
+            with (
+                nullcontext() if claimed else pytest.raises(UnsupportedError, match=contract_limit)
+            ):
                 getattr(engine, setter)(value)
             assert (engine.limits != before) == claimed
             engine.limits = before

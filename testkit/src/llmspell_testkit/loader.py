@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,17 @@ def load_cases(files: Iterable[Traversable | Path] | None = None) -> dict[str, C
     Raises:
         CaseFileError: a file is not TOML, not a case file, or two cases share an id.
     """
+    return dict(_packaged_cases()) if files is None else _load(files)
+
+
+@cache
+def _packaged_cases() -> dict[str, Case]:
+    return _load(packaged())
+
+
+def _load(files: Iterable[Traversable | Path]) -> dict[str, Case]:
     found: dict[str, Case] = {}
-    for file in packaged() if files is None else files:
+    for file in files:
         for case in _read(file):
             if case.id in found:
                 raise _error(file.name, case.id, "another case has this id")
@@ -110,8 +120,8 @@ def _check(file: str, case: Case) -> Case:
         raise _error(file, case.id, f"no such kind of error: {error.kind}")
     try:
         re.compile((error and error.pattern) or "")
-        Limits(**case.limits)
-        _permissions(case)
+        limits_of(case)
+        permissions_of(case)
         return _untagged(case)
     except (TypeError, ValueError, re.error) as problem:
         raise _error(file, case.id, str(problem)) from None
@@ -130,22 +140,19 @@ def _untagged(case: Case) -> Case:
     return msgspec.structs.replace(case, expect=expect, params=read_tagged(case.params))
 
 
-def _permissions(case: Case) -> Permissions:
+def limits_of(case: Case) -> Limits:
+    """Return the limits a case runs under: the defaults, but for those it names."""
+    named: dict[str, Any] = dict(case.limits)
+    return Limits(**named)
+
+
+def permissions_of(case: Case) -> Permissions:
+    """Return what a case is granted: nothing but what it names."""
     grants = {
         effect: grant if isinstance(grant, bool) else tuple(grant)
         for effect, grant in case.permissions.items()
     }
     return Permissions(**grants)
-
-
-def limits_of(case: Case) -> Limits:
-    """Return the limits a case runs under: the defaults, but for those it names."""
-    return Limits(**case.limits)
-
-
-def permissions_of(case: Case) -> Permissions:
-    """Return what a case is granted: nothing but what it names."""
-    return _permissions(case)
 
 
 def _error(file: str, case: str, what: str) -> CaseFileError:

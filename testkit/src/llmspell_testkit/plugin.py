@@ -42,9 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
-    metafunc.parametrize(
-        ("contract_host", name), params, indirect=["contract_host"], scope="class"
-    )
+    metafunc.parametrize(("contract_host", name), params, indirect=["contract_host"], scope="class")
 
 
 def _cases(contract: type[EngineContract]) -> list[Any]:
@@ -98,7 +96,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Say what was declined: it is part of what a passing contract means."""
-    for row, count in config.stash[_declined].items():
+    for row, count in sorted(config.stash[_declined].items()):
         terminalreporter.write_line(f"{row}: {count} cases not run")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Tally
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,9 +22,6 @@ from llmspell_testkit.gates import Gates
 from llmspell_testkit.probe_objects import Counter, Plan
 from llmspell_testkit.samples import SAMPLES
 from llmspell_testkit.seen import seen
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 class Person(msgspec.Struct):
@@ -148,7 +146,11 @@ class ContractBridge(Bridge):
     async def text_record(self, content: str) -> TextRecord:
         """Return a text with fields."""
         self.begin("text_record")
-        fields = {"model": "probe", "usage": {"total_tokens": len(content)}, "tags": ["a", "b"]}
+        fields: dict[str, Any] = {
+            "model": "probe",
+            "usage": {"total_tokens": len(content)},
+            "tags": ["a", "b"],
+        }
         return TextRecord(content, fields)
 
     # -- errors and permissions -------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.bridge import Builder, Callback, Handle, method
@@ -9,8 +10,6 @@ from llmspell_core.errors import ToolError
 from llmspell_testkit.seen import seen
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from llmspell_testkit.probe import ContractBridge
 
 

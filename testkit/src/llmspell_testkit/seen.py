@@ -9,7 +9,7 @@ from llmspell_core.bridge import Builder, Callback, Handle
 from llmspell_core.values import TextRecord
 
 
-def seen(value: Any) -> str:  # noqa: PLR0911 - one line for each kind of value
+def seen(value: Any) -> str:  # noqa: C901, PLR0911 - one line for each kind of value
     """Write a value as it arrived: ``{a: int 1, b: [null, text "x"]}``; a map in its own order."""
     match value:
         case None:

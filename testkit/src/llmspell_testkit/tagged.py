@@ -67,11 +67,11 @@ def read_tagged(data: Any) -> Any:
         return [read_tagged(item) for item in data]
     if not isinstance(data, dict):
         return data
-    tag = next(iter(data), "")
-    if not tag.startswith("$"):
+    tag = next((key for key in data if key.startswith("$")), None)
+    if tag is None:
         return {key: read_tagged(item) for key, item in data.items()}
     if len(data) != 1 or tag not in TAGS:
-        text = f"unknown tag {sorted(data)}; known: {', '.join(TAGS)}"
+        text = f"a table with the key {tag} is not one tag of {', '.join(TAGS)}; is it a $map?"
         raise ValueError(text)
     try:
         return TAGS[tag](data[tag])
@@ -81,7 +81,7 @@ def read_tagged(data: Any) -> Any:
 
 
 def type_of(value: object) -> str:
-    """Name a value's type as the contract does: ``int``, ``float``, ``text``, ``bytes``, …"""
+    """Name a value's type as the contract does: ``int``, ``float``, ``text``, ``bytes`` and so on."""
     if value is None:
         return "null"
     names = (

@@ -48,32 +48,42 @@ def _shown(error: BaseException) -> str:
 
 
 def _error(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
+    yield from _what(wanted, got)
+    yield from _where(wanted, got)
+    for name, value in wanted.details.items():
+        if name not in got.details:
+            yield f"error details.{name} {show(value)} ≠ nothing"
+        else:
+            yield from differences(value, got.details[name], f"error details.{name}")
+
+
+def _what(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
     if wanted.kind != got.kind:
         yield f"error kind `{wanted.kind}` ≠ `{got.kind}`: {got.message[:500]}"
     if wanted.message is not None and wanted.message not in got.message:
         yield f"error message {wanted.message!r} is not in {got.message[:500]!r}"
     if wanted.pattern is not None and re.search(wanted.pattern, got.message) is None:
         yield f"error message /{wanted.pattern}/ is not in {got.message[:500]!r}"
-    at = got.location
-    found = {"line": at and at.line, "column": at and at.column}
-    found |= {"retryable": got.retryable, "bridge": got.bridge, "method": got.method}
-    for name, value in found.items():
+    for name in ("retryable", "bridge", "method"):
         expected = getattr(wanted, name)
-        if expected is not None and expected != value:
-            yield f"error {name} {show(expected)} ≠ {show(value)}"
-    if at is not None and (wanted.line or wanted.lines):
-        file = at.name.rpartition(".")[0]
+        if expected is not None and expected != getattr(got, name):
+            yield f"error {name} {show(expected)} ≠ {show(getattr(got, name))}"
+
+
+def _where(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
+    place = got.location
+    for name in ("line", "column"):
+        expected, found = getattr(wanted, name), getattr(place, name, None)
+        if expected is not None and expected != found:
+            yield f"error {name} {show(expected)} ≠ {show(found)}"
+    if place is not None and (wanted.line or wanted.lines):
+        file = place.name.rpartition(".")[0]
         if file != wanted.file:
             yield f"error file {show(wanted.file)} ≠ {show(file)}"
     if wanted.lines is not None:
         lines = [frame.line for frame in got.traceback]
         if lines[: len(wanted.lines)] != wanted.lines:
             yield f"error traceback lines {wanted.lines} ≠ {lines}"
-    for name, value in wanted.details.items():
-        if name not in got.details:
-            yield f"error details.{name} {show(value)} ≠ nothing"
-        else:
-            yield from differences(value, got.details[name], f"error details.{name}")
 
 
 def _traces(case: Case, outcome: Outcome) -> Iterator[str]:

@@ -20,22 +20,24 @@ if TYPE_CHECKING:
 
 def plain_json(value: Any) -> Any:
     """Turn a script value into what JSON can say."""
-    if value is None or isinstance(value, (bool, int)):
-        return value
     if isinstance(value, TextRecord):
         return plain_json({**value.fields, "content": str(value)})
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _NUMBERS[str(value)]
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        from base64 import b64encode
-
-        return {"$bytes": b64encode(value).decode()}
     if isinstance(value, dict):
         return {_text(str(key)): plain_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain_json(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _NUMBERS[str(value)]
+    if isinstance(value, bytes):
+        from base64 import b64encode
+
+        return {"$bytes": b64encode(value).decode()}
     if isinstance(value, HandleRef):
         return {"$handle": value.type}
     return _text(str(value))

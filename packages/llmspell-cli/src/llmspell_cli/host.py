@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmspell_cli.interrupt import Interrupted, cancelling
@@ -36,6 +37,8 @@ class Host:
         Raises:
             Interrupted: a signal came, and `work` has ended.
         """
+        gc.enable()  # `main` disabled it for the imports
+        gc.freeze()
         task = self.loop.create_task(work)
 
         def cancel() -> None:

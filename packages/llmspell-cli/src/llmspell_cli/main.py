@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
-
-from llmspell_cli import exit_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +19,14 @@ def main() -> NoReturn:
     Leaves through `os._exit`: all that needs an orderly end has had it, and tearing down the
     interpreter (and waiting for a thread that imports litellm) would only take time.
     """
+    gc.disable()  # imports make no garbage, and searching it takes a tenth of their time
     _occupy_standard_streams()
-    args = sys.argv[1:]
-    code = run(args)
+    code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
-            code = code or exit_codes.BROKEN_PIPE
+            continue  # a plugin's command printed to a reader who has gone
     os._exit(code)
 
 
@@ -50,6 +49,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def _run(args: Sequence[str], output: Output) -> int:
+    from llmspell_cli.exit_codes import SCRIPT, exit_code
     from llmspell_core.errors import LlmspellError
 
     try:
@@ -61,11 +61,11 @@ def _run(args: Sequence[str], output: Output) -> int:
         return invoke(args, output, host)
     except LlmspellError as error:
         output.error(error)
-        return exit_codes.exit_code(error)
+        return exit_code(error)
     except Exception as error:  # noqa: BLE001 - the last stop: no traceback reaches a user
         if output.failed is None:
             _our_mistake(error, output)
-        return exit_codes.SCRIPT
+        return SCRIPT
 
 
 def _our_mistake(error: Exception, output: Output) -> None:
@@ -78,11 +78,13 @@ def _our_mistake(error: Exception, output: Output) -> None:
 
 def _stdout_failed(output: Output, error: OSError) -> int:
     """End quietly when the reader has gone (``| head -1``); say so when a disk is full."""
+    from llmspell_cli.exit_codes import BROKEN_PIPE, USAGE
+
     if isinstance(error, BrokenPipeError):
-        return exit_codes.BROKEN_PIPE
+        return BROKEN_PIPE
     what = (error.strerror or str(error)).lower()
     output.failure("configuration", f"cannot write to standard output: {what}")
-    return exit_codes.USAGE
+    return USAGE
 
 
 def _silence_warnings(output: Output) -> None:

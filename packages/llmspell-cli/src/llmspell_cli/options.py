@@ -176,9 +176,7 @@ def spell_options() -> list[click.Parameter]:
             type=click.Choice(["locked", "process", "inproc"]),
             help="How the script is kept apart [default: locked].",
         ),
-        option(
-            ["--require-lock"], is_flag=True, help="Refuse to run without the kernel's lock."
-        ),
+        option(["--require-lock"], is_flag=True, help="Refuse to run without the kernel's lock."),
     ]
 
 

@@ -48,9 +48,7 @@ class Output:
     def for_arguments(cls, args: Sequence[str]) -> Output:
         """Read the options that concern output before anything can go wrong with the others."""
         options = args[: args.index("--")] if "--" in args else args
-        return cls(
-            json="--json" in options, quiet="--quiet" in options, debug="--debug" in options
-        )
+        return cls(json="--json" in options, quiet="--quiet" in options, debug="--debug" in options)
 
     # -- while a spell runs ---------------------------------------------------------------
 

@@ -40,9 +40,7 @@ def _validate(ctx: click.Context, /, files: tuple[str, ...], **_: Any) -> int:
     return next((code for code in codes if code != DONE), DONE)
 
 
-async def _check(
-    runtime: Runtime, files: Sequence[str]
-) -> list[LlmspellError | tuple[Header]]:
+async def _check(runtime: Runtime, files: Sequence[str]) -> list[LlmspellError | tuple[Header]]:
     found: list[LlmspellError | tuple[Header]] = []
     async with runtime:
         for file in files:

@@ -150,6 +150,9 @@ if TYPE_CHECKING:
     from llmspell_core.registry import (
         installed as installed,
     )
+    from llmspell_core.reload import (
+        LiveSpell as LiveSpell,
+    )
     from llmspell_core.runtime import (
         RunResult as RunResult,
     )
@@ -164,6 +167,9 @@ if TYPE_CHECKING:
     )
     from llmspell_core.source import (
         read_source as read_source,
+    )
+    from llmspell_core.spell import (
+        Spell as Spell,
     )
     from llmspell_core.sync import (
         SyncRuntime as SyncRuntime,
@@ -235,6 +241,7 @@ _MODULES = {
         "Header",
         "parse_header",
     ),
+    "reload": ("LiveSpell",),
     "limits": ("Limits",),
     "permissions": ("Permissions",),
     "registry": (
@@ -250,6 +257,7 @@ _MODULES = {
         "Source",
         "read_source",
     ),
+    "spell": ("Spell",),
     "sync": ("SyncRuntime",),
     "values": (
         "Bounds",
@@ -285,6 +293,7 @@ __all__ = [
     "Ledger",
     "LimitError",
     "Limits",
+    "LiveSpell",
     "LlmspellError",
     "ModelNotFoundError",
     "NetworkError",
@@ -304,6 +313,7 @@ __all__ = [
     "ScriptTimeoutError",
     "Session",
     "Source",
+    "Spell",
     "SyncRuntime",
     "TextRecord",
     "ToolError",

@@ -98,7 +98,7 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
 async def _answer(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
     owner: Any
     if target == RUNTIME:
-        return await _runtime(method, args)
+        return await _runtime(session, method, args)
     live = [_revive(session, arg) for arg in args]
     if isinstance(target, int):
         owner = session.handles.get(target)
@@ -210,10 +210,12 @@ def _build(owner: Any, method: str, live: list[Any], where: str) -> tuple[Any, s
     raise ValidationError(text)
 
 
-async def _runtime(method: str, args: Sequence[Value]) -> Value:
+async def _runtime(session: Session, method: str, args: Sequence[Value]) -> Value:
     """Answer the host's own methods, see `docs/protocol.md`, "Reserved target"."""
+    if method == "lines":
+        return _lines(session)
     if method != "sleep":
-        text = f"unknown method `runtime.{method}`; known: sleep"
+        text = f"unknown method `runtime.{method}`; known: lines, sleep"
         raise ValidationError(text)
     ms = args[0] if args else None
     if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms <= _MAX_SLEEP_MS:
@@ -221,6 +223,14 @@ async def _runtime(method: str, args: Sequence[Value]) -> Value:
         raise ValidationError(text, argument="ms")
     await asyncio.sleep(ms / 1000)
     return None
+
+
+def _lines(session: Session) -> Value:
+    """Hand over standard input as a stream; all readers of a run share it."""
+    if session.stdin is None:
+        text = "console.lines: this run was given no standard input; give it with --stdin"
+        raise ValidationError(text)
+    return session.handles.add(Stream(session.stdin))
 
 
 def _record(  # noqa: PLR0917 - one event has this many parts

@@ -15,37 +15,49 @@ from llmspell_core.engine import EngineConfig, ScriptEngine
 from llmspell_core.environment import granted_environment
 from llmspell_core.errors import ConfigurationError, InternalError, LlmspellError
 from llmspell_core.header import Header, parse_header, resolve_params
+from llmspell_core.includes import to_start
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
 from llmspell_core.registry import Plugin, installed
 from llmspell_core.session import Session
 from llmspell_core.source import Source, check_size, read_source
+from llmspell_core.spell import Spell
 from llmspell_core.telemetry import span
 from llmspell_core.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from llmspell_core.bridge import Bridge
     from llmspell_core.engine import Isolation
+    from llmspell_core.reload import LiveSpell
     from llmspell_core.session import LogSink, Recorder
     from llmspell_core.values import Value
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run gave: its value, what it spent, and how long it took in seconds."""
+    """What a run gave: its value, what it spent, and how long it took in seconds.
+
+    `spell` is the version of the spell that ran.
+    """
 
     value: Any
     usage: Usage
     duration_s: float
+    spell: Spell
 
     @property
     def cost_usd(self) -> float:
         """What the run's LLM calls cost, in US dollars."""
         return self.usage.cost_usd
+
+    @property
+    def version(self) -> str:
+        """The content hash of the spell that ran, with its includes."""
+        return self.spell.version
 
 
 class Runtime:
@@ -129,9 +141,22 @@ class Runtime:
         self, path: str | Path, params: Mapping[str, Value] | None = None, **options: Any
     ) -> RunResult:
         """Run the spell in the file `path`; its suffix chooses the engine. See `run`."""
-        source = read_source(path)
-        engine = await self.engine_for_suffix(source.suffix, source.name)
-        return await self._run(source, engine, params, **options)
+        return await self.run_spell(Spell.read(path), params, **options)
+
+    async def run_spell(
+        self, spell: Spell, params: Mapping[str, Value] | None = None, **options: Any
+    ) -> RunResult:
+        """Run a spell that was read before; see `run`."""
+        engine = await self.engine_for_suffix(spell.source.suffix, spell.name)
+        return await self._run(spell, engine, params, **options)
+
+    def load(
+        self, path: str | Path, on_reload: Callable[[LiveSpell], None] | None = None
+    ) -> LiveSpell:
+        """Follow the spell in the file `path`: use the answer with ``async with``."""
+        from llmspell_core.reload import LiveSpell  # only where reloading is wanted
+
+        return LiveSpell(self, os.fspath(path), on_reload)
 
     async def run(
         self,
@@ -146,8 +171,8 @@ class Runtime:
 
         Options, each for this run alone: `permissions`, `limits`, `ledger` (a `Ledger` over a
         `Budget`), `seed`, `clock_ms`, `on_log` (called with level and text as the spell prints),
-        `recorder` (called with each crossing), `includes`, `defaults` (for bridges, such as
-        ``{"model": "openai/gpt-4o"}``).
+        `recorder` (called with each crossing), `defaults` (for bridges, such as
+        ``{"model": "openai/gpt-4o"}``), `stdin` (an async iterator of lines).
 
         Raises:
             LlmspellError: whatever ended the spell, with its place in the script.
@@ -155,7 +180,7 @@ class Runtime:
         engine = await self.engine(language)
         source = Source(text=script, name=name or engine.default_name)
         check_size(len(script), source.name)
-        return await self._run(source, engine, params, **options)
+        return await self._run(Spell(source), engine, params, **options)
 
     async def validate(self, script: str, *, language: str, name: str | None = None) -> Header:
         """Parse `script` and its header, run nothing, and return the header.
@@ -177,7 +202,7 @@ class Runtime:
 
     async def _run(
         self,
-        source: Source,
+        spell: Spell,
         engine: ScriptEngine,
         params: Mapping[str, Value] | None,
         *,
@@ -188,44 +213,44 @@ class Runtime:
         clock_ms: int | None = None,
         on_log: LogSink | None = None,
         recorder: Recorder | None = None,
-        includes: Mapping[str, Mapping[str, str]] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        stdin: AsyncIterator[str] | None = None,
     ) -> RunResult:
-        given = resolve_params(parse_header(source.text, source.name), params or {})
+        given = resolve_params(spell.header, params or {})
         granted = permissions or self.permissions
         spent = ledger or Ledger(self.budget)
-        texts = [source.text, *(item["source"] for item in (includes or {}).values())]
         session = Session(
-            name=source.name,
-            bridges=await self._bridges_for(texts),
+            name=spell.name,
+            bridges=await self._bridges_for(spell.texts),
             permissions=granted,
             limits=limits or self.limits,
             ledger=spent,
             env=granted_environment(self._environ, granted),
-            includes=includes,
+            includes=to_start(spell.includes),
             seed=seed,
             clock_ms=clock_ms,
             on_log=on_log,
             recorder=recorder,
             options=defaults,
+            stdin=stdin,
         )
         started = time.perf_counter()
         self._sessions.add(session)
         try:
-            with span("spell.run", {"llmspell.spell": source.name, "llmspell.engine": engine.name}):
-                value = await engine.execute(source.text, given, session=session)
+            with span("spell.run", {"llmspell.spell": spell.name, "llmspell.engine": engine.name}):
+                value = await engine.execute(spell.source.text, given, session=session)
         except LlmspellError:
             raise
         except Exception as error:
             text = (
-                f"{source.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
+                f"{spell.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
             )
             raise InternalError(text) from error
         finally:
             self._sessions.discard(session)
             await session.close()
         duration_s = time.perf_counter() - started
-        return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s)
+        return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s, spell=spell)
 
     async def engine(self, name: str) -> ScriptEngine:
         """Return the engine of a language, started.

@@ -15,7 +15,7 @@ from llmspell_core.limits import Limits, limit_error
 from llmspell_core.permissions import Permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from llmspell_core.values import Value
 
@@ -49,8 +49,12 @@ class Session:
         on_log: LogSink | None = None,
         recorder: Recorder | None = None,
         options: Mapping[str, Any] | None = None,
+        stdin: AsyncIterator[str] | None = None,
     ) -> None:
-        """Prepare a run; `seed` and `clock_ms` (Unix time) are fresh unless given."""
+        """Prepare a run; `seed` and `clock_ms` (Unix time) are fresh unless given.
+
+        `stdin` gives the lines that ``console.lines()`` reads.
+        """
         self.name = name
         self.bridges = dict(bridges or {})
         self.permissions = permissions or Permissions()
@@ -61,6 +65,7 @@ class Session:
         self.seed = int.from_bytes(os.urandom(8), "big") >> 1 if seed is None else seed
         self.clock_ms = time.time_ns() // 1_000_000 if clock_ms is None else clock_ms
         self.options = dict(options or {})
+        self.stdin = stdin
         self.handles = HandleTable(self.limits.handles)
         self.invoker: Invoker | None = None
         self.recorder = recorder

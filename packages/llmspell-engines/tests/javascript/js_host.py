@@ -115,7 +115,8 @@ class Outcome:
         assert [m.kind for m in self.messages if m.kind in {DONE, FAILED}] == [FAILED], (
             self.messages
         )
-        return self.all(FAILED)[0].value
+        record: dict[str, Any] = self.all(FAILED)[0].value
+        return record
 
 
 class Server:
@@ -136,7 +137,8 @@ class Server:
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         size = int.from_bytes(self._process.stdout.read(4), "big")
-        return msgspec.msgpack.decode(self._process.stdout.read(size))
+        answer: dict[str, Any] = msgspec.msgpack.decode(self._process.stdout.read(size))
+        return answer
 
     def ask(
         self,

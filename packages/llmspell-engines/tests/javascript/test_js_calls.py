@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from js_host import (
     CALL,
     CANCEL,
@@ -12,6 +13,7 @@ from js_host import (
     ECHO,
     INVOKE,
     LIMITS,
+    LOG,
     RAISE,
     RELEASE,
     RESULT,
@@ -21,6 +23,7 @@ from js_host import (
     InTurn,
     encode,
     handle,
+    text_record,
 )
 
 if TYPE_CHECKING:
@@ -256,8 +259,80 @@ def test_nothing_is_said_after_the_end(js: Server) -> None:
     assert len(outcome.messages) == 2
 
 
-def test_a_rejected_call_nobody_awaits_does_no_harm(js: Server) -> None:
-    """A call whose failure nobody looks at does not end the spell."""
-    source = "t.fail(); t.stream(); await t.echo(1); return 'fine'"
-    failing = Failing({"kind": "network", "message": "x"})
-    assert js.run(source, {"t.echo": ECHO, "*": failing}).done == "fine"
+def test_a_failure_nobody_waited_for_is_a_warning(js: Server) -> None:
+    """A failed call that nobody looked at is named at the end, and the spell goes on."""
+    source = "t.fail();\nt.stream(); await t.echo(1); return 'fine'"
+    failing = Failing({"kind": "network", "message": "lost"})
+    outcome = js.run(source, {"t.echo": ECHO, "*": failing})
+    assert outcome.done == "fine"
+    warning = "a call failed and nobody waited for it: lost (spell.js:1)"
+    assert [message.value for message in outcome.all(LOG)] == [["warn", warning]]
+
+
+OBSERVED = [
+    "try { await p } catch {}",
+    "p.catch(() => 0)",
+    "p.then(() => 0, () => 0)",
+    "p.finally(() => 0).catch(() => 0)",
+    "await Promise.allSettled([p])",
+    "await Promise.race([p]).catch(() => 0)",
+    "await (async () => p)().catch(() => 0)",
+    "await t.echo(1); try { await p } catch {}",
+]
+
+
+@pytest.mark.parametrize("use", OBSERVED)
+def test_a_failure_somebody_waited_for_is_no_warning(js: Server, use: str) -> None:
+    """Every way to wait for a call counts, also one that comes after the failure."""
+    failing = Failing({"kind": "network", "message": "lost"})
+    source = f"const p = t.fail(); {use}; await t.echo(1); return 1"
+    outcome = js.run(source, {"t.echo": ECHO, "t.fail": failing})
+    assert (outcome.done, outcome.logs) == (1, [])
+
+
+def test_the_same_object_of_the_host_is_the_same_handle(js: Server) -> None:
+    """A handle that arrives twice is equal to itself."""
+    source = "return (await t.get_it()) === (await t.get_it())"
+    assert js.run(source, {"t.get_it": handle(5, "agent")}).done is True
+
+
+def test_an_uncaught_error_of_a_stream_has_the_line_of_the_loop(js: Server) -> None:
+    """A pull that fails is shown where the loop is, for either form of the stream."""
+    pulls = InTurn([{"items": [1], "done": False}, Failing({"kind": "network", "message": "lost"})])
+    for stream in ("t.stream()", "await t.stream()"):
+        source = f"let n = 0\nfor await (const x of {stream}) {{\n  n++\n}}"
+        outcome = js.run(source, {"t.stream": STREAM, "9.next": pulls})
+        assert outcome.failed["traceback"][0]["line"] == 2
+
+
+def test_the_retry_example_of_the_specification_runs(js: Server) -> None:
+    """robust-agent.js: a failed call is caught, waited for and tried again."""
+    source = """
+        async function robustLlmCall(prompt, maxRetries = 3) {
+            let attempt = 0;
+            while (attempt < maxRetries) {
+                attempt++;
+                try {
+                    const result = await llm.complete({
+                        model: "gpt-4", messages: [{role: "user", content: prompt}]
+                    });
+                    return result;
+                } catch (error) {
+                    console.log(`Attempt ${attempt} failed: ${error.message}`);
+                    if (attempt < maxRetries) await util.sleep(Math.pow(2, attempt) * 1000);
+                }
+            }
+            throw new Error(`Failed after ${maxRetries} attempts`);
+        }
+        const result = await robustLlmCall("Explain machine learning", 3);
+        console.log(`Success: ${result.content}`);"""
+    answers = {
+        "llm.complete": InTurn(
+            [Failing({"kind": "network", "message": "down"}), text_record("it learns", usage={})]
+        ),
+        "runtime.sleep": None,
+    }
+    outcome = js.run(source, answers, bridges={"llm": {"methods": {"complete": 0}}})
+    assert outcome.logs == ["Attempt 1 failed: down", "Success: it learns"]
+    assert outcome.calls[1] == ["runtime", "sleep", [2000]]
+    assert outcome.done is None

@@ -234,3 +234,13 @@ def test_a_script_can_throw_a_spell_error(js: Server) -> None:
     """`SpellError` is a class a script can throw, with kind and details of its choice."""
     record = js.run("throw new SpellError('tool', 'bad', {details: {tool: 'x'}})").failed
     assert (record["kind"], record["details"]) == ("tool", {"tool": "x"})
+
+
+def test_an_error_through_a_callback_keeps_its_first_line(js: Server) -> None:
+    """The frames a host's error brings come first, then the line that called."""
+    frame = {"name": "spell.js", "line": 9, "function": "f"}
+    failing = Failing({"kind": "tool", "message": "x", "traceback": [frame]})
+    source = "try { await t.fail() } catch (e) { console.log(e.stack); throw e }"
+    outcome = js.run(source, {"t.fail": failing})
+    assert places(outcome.failed) == [("spell.js", 9, "f"), ("spell.js", 1, None)]
+    assert outcome.logs == ["SpellError: x\n    at f (spell.js:9)\n    at spell.js:1:15"]

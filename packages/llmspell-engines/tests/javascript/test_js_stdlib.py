@@ -104,13 +104,14 @@ TEXTS = ["", "abc", "ü€\U0001f600", "x" * 55, "x" * 56, "x" * 63, "x" * 64, "
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
 def test_hashes_are_the_standard_ones(js: Server, algorithm: str) -> None:
     """`util.hash` gives what hashlib gives, for texts and bytes around every block size."""
-    params = {"texts": TEXTS, "bytes": bytes(range(256)) * 300}
+    content = bytes(range(256)) * 300
+    params = {"texts": TEXTS, "bytes": content}
     source = f"""
         const h = (x) => util.hash(x, '{algorithm}');
         return [params.texts.map(h), h(params.bytes)]"""
     texts, data = js.run(source, params=params).done
     assert texts == [hashlib.new(algorithm, text.encode()).hexdigest() for text in TEXTS]
-    assert data == hashlib.new(algorithm, params["bytes"]).hexdigest()
+    assert data == hashlib.new(algorithm, content).hexdigest()
 
 
 def test_the_default_hash_is_sha256(js: Server) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.llm.cost import price_of
-from llmspell_bridges.llm.models import LOCAL, Model, missing_keys
+from llmspell_bridges.llm.models import Model, has_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def listing(
         if provider is not None and model.provider != provider:
             continue
         if model.provider not in ready:
-            ready[model.provider] = _usable(litellm, settings, model)
+            ready[model.provider] = has_key(settings, model.provider)
         available = ready[model.provider] and permissions.allows("model", model.name)
         if available or provider is not None:
             found[model.name] = _describe(litellm, settings, model, info, available=available)
@@ -43,15 +43,6 @@ def _known(litellm: Any) -> Iterator[tuple[Model, dict[str, Any]]]:
             yield Model(provider=provider, model=name.removeprefix(f"{provider}/")), info
         elif provider and "/" not in name:
             yield Model(provider=provider, model=name), info
-
-
-def _usable(litellm: Any, settings: Settings, model: Model) -> bool:
-    """Say whether the host has set the provider up: a key, or an address."""
-    provider = settings.provider(model.provider)
-    if model.provider == LOCAL or provider.base_url or provider.api_key:
-        return True
-    checked = litellm.validate_environment(model.name)
-    return bool(checked["keys_in_environment"]) and not missing_keys(litellm, model)
 
 
 def _describe(

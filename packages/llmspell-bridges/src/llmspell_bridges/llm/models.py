@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,18 @@ ALIASES = {  # bare names that people write and litellm's own table does not kno
 }
 LOCAL = "local"
 _NAME_LENGTH = 200  # what a sane name takes; finding the nearest to a huge one would take minutes
+# Some of litellm's providers take a URL for a model's name, and send it their key; others build
+# the request's path from it.
+_NAME = re.compile(r"(?!.*(?:://|\.\.|//))[\w.:@/+-]+")
+_SIGNS_IN = ("chatgpt", "github_copilot")
+"""Providers without a key: litellm would start a login in the browser, and wait for it."""
+_OTHER_VARIABLES = {
+    "anthropic": ("ANTHROPIC_AUTH_TOKEN",),
+    "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK"),
+    "gemini": ("GOOGLE_API_KEY",),
+    "together_ai": ("TOGETHERAI_API_KEY",),
+    "vertex_ai": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_PROJECT"),
+}
 _PLACEHOLDER = "not-needed"  # litellm asks for a key even where the host's own server wants none
 
 
@@ -56,8 +69,9 @@ def resolve(
         ModelNotFoundError: nothing has this name; the message has the nearest ones.
         ConfigurationError: an alias leads back to itself.
     """
-    if len(name) > _NAME_LENGTH or not name.strip():
-        raise ModelNotFoundError(f"no model is named {name[:40]!r}", model=name[:40])
+    for part in (name, provider or name):
+        if len(part) > _NAME_LENGTH or not _NAME.fullmatch(part):
+            raise ModelNotFoundError(f"no model is named {part[:40]!r}", model=part[:40])
     full = _unalias(settings, name)
     if provider is not None:
         bare = full.removeprefix(f"{provider}/")
@@ -100,12 +114,22 @@ def missing_keys(litellm: Any, model: Model) -> list[str]:
     """List the environment variables without which the provider cannot be called."""
     if model.provider == LOCAL:
         return []
+    if model.provider in _SIGNS_IN:
+        return [_variable(model.provider)]
     names: list[str] = litellm.validate_environment(model.name)["missing_keys"]
     variable = _variable(model.provider)
     if not names and os.environ.get(variable, "-").strip() == "":
         return [variable]  # an empty key is none
     # Several variables are one of several ways to sign in (roles, profiles): litellm decides.
     return names if len(names) == 1 else []
+
+
+def has_key(settings: Settings, name: str) -> bool:
+    """Say whether the host has set the provider `name` up: a key, or an address."""
+    provider = settings.provider(name)
+    variables = (_variable(name), *_OTHER_VARIABLES.get(name, ()))
+    configured = provider.base_url or provider.api_key or name == LOCAL
+    return bool(configured) or any(os.environ.get(v, "").strip() for v in variables)
 
 
 def secrets(settings: Settings, model: Model) -> list[str]:
@@ -164,10 +188,10 @@ def _bare(litellm: Any, settings: Settings, name: str) -> Model:
 
 def _unknown(litellm: Any, settings: Settings, name: str) -> ModelNotFoundError:
     known = [*settings.aliases, *ALIASES, *(k for k in litellm.model_cost if "/" not in k)]
-    near = [f"`{k}`" for k in get_close_matches(name, known, n=3)]
-    hint = f"did you mean {' or '.join(near)}?" if near else "write it as `provider/model`"
+    near = [f"`{k}`" for k in get_close_matches(name, list(dict.fromkeys(known)), n=3)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "write it as `provider/model`."
     text = f"unknown model `{name}`; {hint} `llm.models()` lists those that can be used here"
-    return ModelNotFoundError(text.replace("` `llm", "`; `llm"), model=name)
+    return ModelNotFoundError(text, model=name)
 
 
 def _unknown_provider(

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 PRELUDE = (
     "primordials",
     "errors",
-    "codec",
+    "writer",
+    "plain",
+    "reader",
     "handles",
     "streams",
     "calls",

@@ -37,14 +37,8 @@ function send(kind, id, bytes, length) {
 }
 
 function sendValue(kind, id, value, options) {
-  encode((writer) => writer.value(value, 0), (bytes, length) => {
-    if (kind === KIND.DONE && length > limits.result_bytes) {
-      throw new SpellError("limit",
-        `the result is ${length} bytes, the limit is ${limits.result_bytes}`,
-        { details: { limit: "result", value: limits.result_bytes } });
-    }
-    send(kind, id, bytes, length);
-  }, options);
+  encode((writer) => writer.value(value, 0), (bytes, length) => send(kind, id, bytes, length),
+    options);
 }
 
 function sendError(kind, id, error) {
@@ -83,9 +77,10 @@ const waiting = new SafeMap(); // call -> its bytes, while as many as allowed ar
 // wakes before the next one arrives, so what is called meanwhile belongs to the same invocation.
 let current = 0;
 
-function call(target, method, flags, args, shown) {
+// `site` holds the line of the call, for the error that may come.
+function call(target, method, flags, args, shown, site = new RealError()) {
   const number = ++lastCall;
-  const site = new RealError(); // the line of the call, for the error that may come
+  const state = { __proto__: null, site, owner: current, observed: false };
   const promise = new SafePromise((resolve, reject) => {
     let count = args.length;
     while (count > 0 && args[count - 1] === undefined) count--;
@@ -95,7 +90,9 @@ function call(target, method, flags, args, shown) {
       writer.text(method);
       writer.list(count === args.length ? args : slice(args, 0, count), 1);
     }, (bytes, length) => {
-      mapSet(pending, number, { __proto__: null, resolve, reject, site, owner: current });
+      state.resolve = resolve;
+      state.reject = reject;
+      mapSet(pending, number, state);
       if (mapSize(pending) - mapSize(waiting) <= limits.calls_in_flight) {
         send(KIND.CALL, number, bytes, length);
       } else {
@@ -108,7 +105,30 @@ function call(target, method, flags, args, shown) {
       where: (path) => `argument ${(path[1] || 0) + 1} of \`${shown}.${method}\``,
     });
   });
-  return flags & STREAMS ? makePendingStream(promise, number) : promise;
+  if (flags & STREAMS) {
+    state.observed = true; // whoever iterates the stream sees its error
+    return makePendingStream(promise, number);
+  }
+  // `await`, `then`, `Promise.all`: all ask a promise for its constructor first
+  defineProperty(promise, "constructor", {
+    __proto__: null,
+    configurable: true,
+    get() {
+      state.observed = true;
+      return SafePromise;
+    },
+  });
+  return promise;
+}
+
+const failures = new SafeMap(); // call -> its state, where the answer was an error
+
+// Tell of the failures that nobody waited for, now that nobody can any more.
+function warnOfFailures() {
+  mapForEach(failures, (state) => {
+    if (!state.observed) log("warn", `a call failed and nobody waited for it: ${located(state.error)}`);
+  });
+  mapClear(failures);
 }
 
 function makePendingStream(promise, number) {
@@ -147,6 +167,7 @@ const NIL = new SafeUint8Array(1);
 NIL[0] = 0xc0;
 
 function release(handle) {
+  mapDelete(handles, handle);
   send(KIND.RELEASE, handle, NIL, 1);
 }
 
@@ -161,11 +182,10 @@ function settle(number, failed, value) {
   }
   const error = new SpellError(value.kind, value.message, value);
   setRef(error, number);
-  // the line that called, not the line of this prelude
-  const stack = peekText(entry.site, "stack") || "";
-  const end = indexOf(stack, "\n");
-  define(error, "stack", `SpellError: ${value.message}${end < 0 ? "" : substring(stack, end)}`);
-  weakSet(framesOf, error, weakGet(framesOf, entry.site));
+  // the lines of the callback that failed, then the line that called; never the prelude's
+  setFrames(error, value.traceback, framesOfError(entry.site));
+  entry.error = error;
+  mapSet(failures, number, entry);
   entry.reject(error);
 }
 

@@ -101,7 +101,6 @@ const siteFunction = uncurry(CallSite.getFunctionName);
 // kept, innermost first, in the user's own line numbers.
 function prepareStack(error, sites) {
   const frames = [];
-  let text = `${peekText(error, "name") || "Error"}: ${peekText(error, "message") || ""}`;
   for (let i = 0; i < sites.length; i++) {
     const url = siteUrl(sites[i]);
     if (typeof url !== "string" || !mapHas(chunkNames, url)) continue;
@@ -112,11 +111,28 @@ function prepareStack(error, sites) {
     // V8 calls the body of a chunk "eval"
     if (name && name !== "eval" && name !== "anonymous") frame.function = toWellFormed(name);
     define(frames, frames.length, frame, true);
-    const where = `${frame.name}:${frame.line}:${frame.column}`;
-    text += `\n    at ${frame.function ? `${frame.function} (${where})` : where}`;
   }
   weakSet(framesOf, error, frames);
+  return stackText(error, frames);
+}
+
+function stackText(error, frames) {
+  let text = `${peekText(error, "name") || "Error"}: ${peekText(error, "message") || ""}`;
+  for (let i = 0; i < frames.length; i++) {
+    const { name, line, column, function: within } = frames[i];
+    const where = column === undefined ? `${name}:${line}` : `${name}:${line}:${column}`;
+    text += `\n    at ${within ? `${within} (${where})` : where}`;
+  }
   return text;
+}
+
+// Give an error the frames `inner` and then `outer`, either of which may be missing.
+function setFrames(error, inner, outer) {
+  const frames = [];
+  for (let i = 0; i < (inner?.length || 0); i++) define(frames, frames.length, inner[i], true);
+  for (let i = 0; i < (outer?.length || 0); i++) define(frames, frames.length, outer[i], true);
+  define(error, "stack", stackText(error, frames));
+  weakSet(framesOf, error, frames);
 }
 defineProperty(RealError, "prepareStackTrace", {
   __proto__: null, value: prepareStack, writable: false, configurable: false,
@@ -153,6 +169,10 @@ function errorRecord(error) {
     };
   }
   const record = { kind: "runtime", message: messageOf(error) };
+  if (record.message === NO_BUFFER) {
+    record.kind = "limit";
+    record.details = { limit: "memory" };
+  }
   if (isSpellError(error)) {
     record.kind = peekText(error, "kind") || "runtime";
     const retryable = peek(error, "retryable");
@@ -165,6 +185,16 @@ function errorRecord(error) {
   }
   record.traceback = framesOfError(error) || [];
   return record;
+}
+
+// What V8 throws when the process may not have that much memory: buffers are not in its heap.
+const NO_BUFFER = "RangeError: Array buffer allocation failed";
+
+// An error in one line, with the place it comes from.
+function located(error) {
+  const { message, traceback } = errorRecord(error);
+  const first = traceback[0];
+  return first ? `${message} (${first.name}:${first.line})` : message;
 }
 
 function messageOf(error) {

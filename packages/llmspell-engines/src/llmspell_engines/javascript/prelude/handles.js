@@ -49,11 +49,17 @@ class Handle {
 }
 const { idOf: handleId, typeOf: handleType } = Handle;
 
+const handles = new SafeMap(); // id -> handle: the same object of the host is the same here
+
 function makeHandle(id, type, methods) {
-  if (type === "stream") return new Stream(id);
-  const handle = new Handle(id, type);
-  addMethods(handle, methods, (name, flags, args) => call(id, name, flags, args, type));
-  return freeze(handle);
+  if (mapHas(handles, id)) return mapGet(handles, id);
+  const handle = type === "stream" ? new Stream(id) : new Handle(id, type);
+  if (type !== "stream") {
+    addMethods(handle, methods, (name, flags, args) => call(id, name, flags, args, type));
+    freeze(handle);
+  }
+  mapSet(handles, id, handle);
+  return handle;
 }
 
 // Add a function for each method, in snake_case and in camelCase. Never `then`: what has one

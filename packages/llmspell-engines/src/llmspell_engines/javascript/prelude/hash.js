@@ -168,7 +168,7 @@ const base64 = {
     if (text === undefined) throw badArgument(1, "util.base64.decode", "a string", value);
     let bytes;
     try {
-      bytes = fromBase64(text);
+      bytes = fromBase64(text, { __proto__: null, alphabet: "base64", lastChunkHandling: "strict" });
     } catch {
       throw new SpellError("conversion", "util.base64.decode: not base64");
     }

@@ -126,6 +126,7 @@ function start(record) {
 }
 
 function finish(value) {
+  warnOfFailures();
   try {
     sendValue(KIND.DONE, 0, value, { __proto__: null, flatten: true, where: () => "the spell's result" });
   } catch (error) {
@@ -134,6 +135,7 @@ function finish(value) {
 }
 
 function fail(error) {
+  warnOfFailures();
   sendError(KIND.FAILED, 0, error);
 }
 

@@ -102,17 +102,11 @@ function setTimer(name, repeat) {
       try {
         apply(callback, undefined, given);
       } catch (error) {
-        log("error", `uncaught error in ${name}: ${errorTextOf(error)}`);
+        log("error", `uncaught error in ${name}: ${located(error)}`);
       }
     }, delay, repeat, args);
     return timer;
   }, name);
-}
-
-function errorTextOf(error) {
-  const record = errorRecord(error);
-  const first = record.traceback?.[0];
-  return first ? `${record.message} (${first.name}:${first.line})` : record.message;
 }
 
 function clearTimer(timer) {

@@ -18,22 +18,31 @@ class Stream extends Handle {
   }
 
   next() {
-    const turn = this.#after(this.#turn);
+    return this.#pull(new RealError());
+  }
+
+  static pull(stream, site) {
+    return stream.#pull(site);
+  }
+
+  // `site` holds the line of the loop: it is no longer to be seen once another pull was awaited
+  #pull(site) {
+    const turn = this.#after(this.#turn, site);
     this.#turn = then(turn, () => undefined, () => undefined);
     return turn;
   }
 
   // `return await`, here and below: returning a promise would look up its `then`
-  async #after(before) {
+  async #after(before, site) {
     await before;
-    return await this.#take();
+    return await this.#take(site);
   }
 
-  async #take() {
+  async #take(site) {
     if (this.#at === this.#items.length && !this.#done) {
       let answer;
       try {
-        answer = await call(handleId(this), "next", 0, [CREDITS], "stream");
+        answer = await call(handleId(this), "next", 0, [CREDITS], "stream", site);
       } catch (error) {
         this.#done = true;
         throw error;
@@ -62,6 +71,9 @@ class Stream extends Handle {
   }
 }
 
+const { pull } = Stream;
+delete Stream.pull;
+
 // A streaming call's answer before it is there: iterate it, or await it for the stream itself.
 class PendingStream {
   #stream;
@@ -81,7 +93,8 @@ class PendingStream {
   }
 
   async next() {
-    return await (await this.#stream).next();
+    const site = new RealError();
+    return await pull(await this.#stream, site);
   }
 
   async return(value) {

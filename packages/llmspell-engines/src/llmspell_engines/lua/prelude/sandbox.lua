@@ -177,6 +177,7 @@ function E.require(name)
     raise("module '" .. name .. "' is not among the files found before the start: `require` takes"
       .. " a literal name of a file of the project", 2)
   end
+  if include.error then raise(include.error, 2) end
   if loading[name] then
     loading[#loading + 1] = name
     raise("modules require each other: " .. table.concat(loading, " -> "), 2)

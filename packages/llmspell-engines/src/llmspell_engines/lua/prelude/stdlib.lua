@@ -82,6 +82,9 @@ for _, level in ipairs { "log", "info", "warn", "error", "debug", "write" } do
   console[level] = function(...) P.log(level, joined(" ", shown, ...)) end
 end
 
+-- Standard input, line by line: `for line in console.lines() do`.
+console.lines = P.bridge_method("runtime", "lines")
+
 function P.print(...) P.log("log", joined("\t", P.tostring, ...)) end
 
 -- ---- time, random, util --------------------------------------------------------------------

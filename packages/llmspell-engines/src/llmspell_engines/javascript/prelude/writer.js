@@ -1,4 +1,4 @@
-// MessagePack between values and bytes: what docs/protocol.md calls "Values", in both directions.
+// MessagePack out of values: what docs/protocol.md calls "Values", towards the host.
 //
 // Bytes, not tagged text: an extension type cannot be forged by data, a BigInt or a lone
 // surrogate cannot reach mini-racer's own conversion (which would hang), and Python has nothing
@@ -38,13 +38,21 @@ class Writer {
   room(more) {
     const need = this.at + more;
     if (need <= this.bytes.length) return;
-    if (need > limits.message_bytes) {
-      throw new Unfit(`larger than ${limits.message_bytes} bytes`);
-    }
+    if (need > limits.message_bytes + 64) this.fits(need); // callers ask for a little more
     const bytes = new SafeUint8Array(max(need, this.bytes.length * 2));
     setBytes(bytes, this.bytes);
     this.bytes = bytes;
     this.view = new SafeDataView(viewBuffer(bytes));
+  }
+
+  // Refuse a value of `size` bytes that is too large.
+  fits(size) {
+    if (this.flatten && size > limits.result_bytes) {
+      throw new SpellError("limit", `the result is larger than ${limits.result_bytes} bytes`, {
+        details: { limit: "result", value: limits.result_bytes },
+      });
+    }
+    if (size > limits.message_bytes) throw new Unfit(`larger than ${limits.message_bytes} bytes`);
   }
 
   // A header byte and a big-endian number of `width` bytes.
@@ -284,6 +292,7 @@ function encode(body, use, options) {
   try {
     writer.reset(options?.callbacks === true, options?.flatten === true);
     body(writer);
+    writer.fits(writer.at);
     use(writer.bytes, writer.at);
   } catch (error) {
     if (!(typeof error === "object" && error !== null && getPrototypeOf(error) === UnfitPrototype)) {
@@ -297,174 +306,3 @@ function encode(body, use, options) {
   }
 }
 const UnfitPrototype = Unfit.prototype;
-
-// Names in the order of their code points, as Lua and Python sort them.
-function sortedNames(names) {
-  let surrogates = false;
-  for (let i = 0; i < names.length; i++) {
-    if (match(SURROGATE, names[i]) !== null) surrogates = true;
-  }
-  return surrogates ? sort(names, byCodePoint) : sort(names);
-}
-const SURROGATE = /[\ud800-\udfff]/;
-
-function byCodePoint(a, b) {
-  for (let i = 0; i < min(a.length, b.length); i++) {
-    const left = codePointAt(a, i);
-    const right = codePointAt(b, i);
-    if (left !== right) return left - right;
-  }
-  return a.length - b.length;
-}
-
-function viewedBytes(view) {
-  if (viewTag(view) === undefined) {
-    return new SafeUint8Array(dataViewBuffer(view), dataViewOffset(view), dataViewBytes(view));
-  }
-  return new SafeUint8Array(viewBuffer(view), viewOffset(view), viewBytes(view));
-}
-
-// True when `get` is the getter of the class `value` belongs to: a brand no script can fake.
-function branded(get, value) {
-  try {
-    get(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-// Everything that is neither a plain object nor a list nor one of ours.
-function writeOther(writer, value, depth) {
-  if (branded(mapSize, value)) {
-    const entries = { __proto__: null };
-    const names = [];
-    mapForEach(value, (item, key) => {
-      if (typeof key !== "string") throw new Unfit(`a key must be a string, got ${typeof key}`);
-      define(names, names.length, key, true);
-      entries[key] = item;
-    });
-    return writer.fields(sortedNames(names), (name) => entries[name], depth);
-  }
-  if (branded(setSize, value)) {
-    const items = [];
-    setForEach(value, (item) => define(items, items.length, item, true));
-    return writer.list(items, depth);
-  }
-  if (branded(dateValue, value)) {
-    if (isNaN(dateValue(value))) throw new Unfit("an invalid Date");
-    return writer.text(dateToIso(value));
-  }
-  if (branded(bufferBytes, value)) return writer.binary(new SafeUint8Array(value));
-  if (branded(stringValue, value)) return writer.text(stringValue(value));
-  if (branded(numberValue, value)) return writer.number(numberValue(value));
-  if (branded(booleanValue, value)) return writer.value(booleanValue(value), depth);
-  if (branded(bigintValue, value)) return writer.bigint(bigintValue(value));
-  if (isInstance(SafePromise, value)) {
-    throw new Unfit("a promise cannot cross to the host (a missing `await`?)");
-  }
-  if (isError(value)) {
-    const record = errorRecord(value);
-    record.ref = record.traceback = undefined;
-    return writer.map(record, depth);
-  }
-  return writer.map(value, depth);
-}
-
-// Reading -----------------------------------------------------------------------------------
-
-// Read one value from the bytes a host sent; `input` is {bytes, view, at}.
-function read(input) {
-  const head = input.bytes[input.at++];
-  if (head < 0x80) return head;
-  if (head >= 0xe0) return head - 0x100;
-  if (head < 0x90) return readMap(input, head & 15);
-  if (head < 0xa0) return readList(input, head & 15);
-  if (head < 0xc0) return readText(input, head & 31);
-  switch (head) {
-    case 0xc0: return null;
-    case 0xc2: return false;
-    case 0xc3: return true;
-    case 0xc4: case 0xc5: case 0xc6: {
-      const length = readUnsigned(input, 1 << (head - 0xc4));
-      input.at += length;
-      return copyBytes(input.bytes, input.at - length, input.at);
-    }
-    case 0xc7: case 0xc8: case 0xc9:
-      readUnsigned(input, 1 << (head - 0xc7));
-      return readExtension(input);
-    case 0xca: input.at += 4; return getFloat32(input.view, input.at - 4);
-    case 0xcb: input.at += 8; return getFloat64(input.view, input.at - 8);
-    case 0xcc: case 0xcd: case 0xce: return readUnsigned(input, 1 << (head - 0xcc));
-    case 0xd0: return readUnsigned(input, 1) << 24 >> 24;
-    case 0xd1: return readUnsigned(input, 2) << 16 >> 16;
-    case 0xd2: return readUnsigned(input, 4) | 0;
-    // the host sends nothing beyond signed 64 bits: both kinds are read alike
-    case 0xcf: case 0xd3: {
-      input.at += 8;
-      const value = getBigInt64(input.view, input.at - 8);
-      return value >= -SAFE && value <= SAFE ? SafeNumber(value) : value;
-    }
-    case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return readExtension(input);
-    case 0xd9: case 0xda: case 0xdb:
-      return readText(input, readUnsigned(input, 1 << (head - 0xd9)));
-    case 0xdc: case 0xdd: return readList(input, readUnsigned(input, 2 << (head - 0xdc)));
-    case 0xde: case 0xdf: return readMap(input, readUnsigned(input, 2 << (head - 0xde)));
-    default: throw new RealTypeError(`malformed message: ${head}`);
-  }
-}
-
-function readUnsigned(input, width) {
-  let number = 0;
-  for (let i = 0; i < width; i++) number = number * 256 + input.bytes[input.at++];
-  return number;
-}
-
-function readText(input, length) {
-  let text = "";
-  const end = input.at + length;
-  while (input.at < end) {
-    const next = min(end, input.at + 8192); // what `apply` takes at once
-    text += apply(fromCharCode, undefined, subarray(input.bytes, input.at, next));
-    input.at = next;
-  }
-  return match(NOT_ASCII, text) === null ? text : percentDecode(bytesToPercent(text));
-}
-const NOT_ASCII = /[\x80-\xff]/;
-
-function readList(input, length) {
-  const items = [];
-  for (let i = 0; i < length; i++) items[i] = read(input);
-  return items;
-}
-
-function readMap(input, length) {
-  const object = {};
-  for (let i = 0; i < length; i++) {
-    const name = read(input);
-    // assigning would set the prototype
-    if (name === "__proto__") define(object, name, read(input), true);
-    else object[name] = read(input);
-  }
-  return object;
-}
-
-// Read over a list's head. Lists of our own are read item by item: a list made by assignment
-// would hand its items to a setter that a script planted on Array.prototype.
-function readListHead(input) {
-  const head = input.bytes[input.at++];
-  if (head !== 0xdc && head !== 0xdd) return head & 15;
-  return readUnsigned(input, 2 << (head - 0xdc));
-}
-
-function readExtension(input) {
-  const code = input.bytes[input.at++];
-  if (code === 1) {
-    readListHead(input);
-    const id = read(input);
-    const type = read(input);
-    return makeHandle(id, type, read(input));
-  }
-  if (code === 3) return makeTextRecord(read(input));
-  throw new RealTypeError(`malformed message: extension type ${code}`);
-}

@@ -1,0 +1,97 @@
+// Values out of MessagePack: what a host sent, which is trusted to be well formed.
+
+// Read one value from the bytes a host sent; `input` is {bytes, view, at}.
+function read(input) {
+  const head = input.bytes[input.at++];
+  if (head < 0x80) return head;
+  if (head >= 0xe0) return head - 0x100;
+  if (head < 0x90) return readMap(input, head & 15);
+  if (head < 0xa0) return readList(input, head & 15);
+  if (head < 0xc0) return readText(input, head & 31);
+  switch (head) {
+    case 0xc0: return null;
+    case 0xc2: return false;
+    case 0xc3: return true;
+    case 0xc4: case 0xc5: case 0xc6: {
+      const length = readUnsigned(input, 1 << (head - 0xc4));
+      input.at += length;
+      return copyBytes(input.bytes, input.at - length, input.at);
+    }
+    case 0xc7: case 0xc8: case 0xc9:
+      readUnsigned(input, 1 << (head - 0xc7));
+      return readExtension(input);
+    case 0xca: input.at += 4; return getFloat32(input.view, input.at - 4);
+    case 0xcb: input.at += 8; return getFloat64(input.view, input.at - 8);
+    case 0xcc: case 0xcd: case 0xce: return readUnsigned(input, 1 << (head - 0xcc));
+    case 0xd0: return readUnsigned(input, 1) << 24 >> 24;
+    case 0xd1: return readUnsigned(input, 2) << 16 >> 16;
+    case 0xd2: return readUnsigned(input, 4) | 0;
+    // the host sends nothing beyond signed 64 bits: both kinds are read alike
+    case 0xcf: case 0xd3: {
+      input.at += 8;
+      const value = getBigInt64(input.view, input.at - 8);
+      return value >= -SAFE && value <= SAFE ? SafeNumber(value) : value;
+    }
+    case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return readExtension(input);
+    case 0xd9: case 0xda: case 0xdb:
+      return readText(input, readUnsigned(input, 1 << (head - 0xd9)));
+    case 0xdc: case 0xdd: return readList(input, readUnsigned(input, 2 << (head - 0xdc)));
+    case 0xde: case 0xdf: return readMap(input, readUnsigned(input, 2 << (head - 0xde)));
+    default: throw new RealTypeError(`malformed message: ${head}`);
+  }
+}
+
+function readUnsigned(input, width) {
+  let number = 0;
+  for (let i = 0; i < width; i++) number = number * 256 + input.bytes[input.at++];
+  return number;
+}
+
+function readText(input, length) {
+  let text = "";
+  const end = input.at + length;
+  while (input.at < end) {
+    const next = min(end, input.at + 8192); // what `apply` takes at once
+    text += apply(fromCharCode, undefined, subarray(input.bytes, input.at, next));
+    input.at = next;
+  }
+  return match(NOT_ASCII, text) === null ? text : percentDecode(bytesToPercent(text));
+}
+const NOT_ASCII = /[\x80-\xff]/;
+
+function readList(input, length) {
+  const items = [];
+  for (let i = 0; i < length; i++) items[i] = read(input);
+  return items;
+}
+
+function readMap(input, length) {
+  const object = {};
+  for (let i = 0; i < length; i++) {
+    const name = read(input);
+    // assigning would set the prototype
+    if (name === "__proto__") define(object, name, read(input), true);
+    else object[name] = read(input);
+  }
+  return object;
+}
+
+// Read over a list's head. Lists of our own are read item by item: a list made by assignment
+// would hand its items to a setter that a script planted on Array.prototype.
+function readListHead(input) {
+  const head = input.bytes[input.at++];
+  if (head !== 0xdc && head !== 0xdd) return head & 15;
+  return readUnsigned(input, 2 << (head - 0xdc));
+}
+
+function readExtension(input) {
+  const code = input.bytes[input.at++];
+  if (code === 1) {
+    readListHead(input);
+    const id = read(input);
+    const type = read(input);
+    return makeHandle(id, type, read(input));
+  }
+  if (code === 3) return makeTextRecord(read(input));
+  throw new RealTypeError(`malformed message: extension type ${code}`);
+}
