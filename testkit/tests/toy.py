@@ -8,6 +8,7 @@
     greet NAME              end with "Hello " and a parameter
     raise TEXT              fail
     spin                    never end
+    chance                  end with a random number
 
 Its subclasses each do one thing wrong, for the tests of the contract.
 """
@@ -16,8 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from llmspell_core import dispatch
 from llmspell_core.engine import EngineInfo, ScriptEngine
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from llmspell_core.session import Session
     from llmspell_core.values import Value
 
-COMMANDS = ("log", "call", "return", "greet", "raise", "spin")
+COMMANDS = ("log", "call", "return", "greet", "raise", "spin", "chance")
 
 
 class ToyEngine(ScriptEngine):
@@ -71,6 +74,9 @@ class ToyEngine(ScriptEngine):
                 return self.result(self.read(rest, names))
             elif command == "raise":
                 raise ScriptRuntimeError(rest, traceback=[self.frame(session.name, number)])
+            elif command == "chance":
+                chance = random.Random(session.seed)  # noqa: S311 - repeatable is the point
+                return [str(UUID(int=chance.getrandbits(128))), chance.random()]
             elif command == "spin":
                 await self.spin()
         return None
@@ -78,7 +84,7 @@ class ToyEngine(ScriptEngine):
     def read(self, text: str, names: dict[str, Any]) -> Any:
         return names[text[1:]] if text.startswith("$") else json.loads(text)
 
-    def result(self, value: Any) -> Any:
+    def result(self, value: Value) -> Value:
         return value
 
     def frame(self, name: str, line: int) -> Frame:
@@ -139,9 +145,6 @@ class CrashingEngine(ToyEngine):
 
 class ChattyEngine(ToyEngine):
     """Prints what no script printed."""
-
-    def result(self, value: Any) -> Any:
-        return value
 
     async def interpret(self, script: str, names: dict[str, Any], session: Session) -> Value:
         session.log("info", "running")

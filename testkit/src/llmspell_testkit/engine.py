@@ -15,14 +15,18 @@ The whole of a third party's test file::
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 import pytest
 
 from llmspell_core.engine import CAPABILITIES, EngineConfig, ScriptEngine
-from llmspell_core.errors import UnsupportedError
+from llmspell_core.errors import LlmspellError, UnsupportedError
+from llmspell_testkit.host import probing
 from llmspell_testkit.loader import load_cases, load_sources
+from llmspell_testkit.probe import ContractBridge
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
@@ -81,8 +85,6 @@ class EngineContract:
         """Return the cases this engine is held to, by id, its own sources added."""
         cases = load_cases() | load_cases(cls.case_files)
         if cls.sources is not None:
-            import msgspec
-
             for name, source in load_sources(cls.sources, cases).items():
                 added = {**cases[name].source, cls.engine.info.name: source}
                 cases[name] = msgspec.structs.replace(cases[name], source=added)
@@ -95,7 +97,6 @@ class EngineContract:
 
     def test_case(self, contract_host: EngineHost, contract_case: Case) -> None:
         """The engine does what the case says. If this fails, the report names the contract's page."""
-        __tracebackhide__ = True
         found = self._failure(contract_host, contract_case)
         reason = self.known_failures.get(contract_case.id)
         if reason is not None and found is None:
@@ -125,6 +126,14 @@ class EngineContract:
             after = self._failure(host, self.cases()[case.then])
             return after and f"right after case `{case.id}`: {after}"
         return None
+
+    def _example(self, name: str) -> tuple[Case, str]:
+        """Return a case that a test is built on, and its source in the engine's language."""
+        case = self.cases()[name]
+        source = case.source.get(self.engine.info.name)
+        if source is None:
+            pytest.fail(f"case `{name}` has no source in this language", pytrace=False)
+        return case, source
 
     def test_a_limit_is_held_or_refused(
         self, contract_host: EngineHost, contract_limit: str
@@ -177,11 +186,7 @@ class EngineContract:
 
         If this fails, `register_bridge` and `unregister_bridge` do not do what they say.
         """
-        from llmspell_core.errors import LlmspellError
-        from llmspell_testkit.probe import ContractBridge
-
-        case = self.cases()["calls-add"]
-        source = case.source[self.engine.info.name]
+        case, source = self._example("calls-add")
 
         async def use(engine: ScriptEngine) -> None:
             engine.register_bridge(ContractBridge())
@@ -199,9 +204,9 @@ class EngineContract:
 
         If this fails, `execute_file` does not hand the file's text and name to the script.
         """
-        case = self.cases()["params-text"]
+        case, source = self._example("params-text")
         file = tmp_path / f"spell{self.engine.info.suffixes[0]}"
-        file.write_text(case.source[self.engine.info.name], encoding="utf-8")
+        file.write_text(source, encoding="utf-8")
 
         async def run(engine: ScriptEngine) -> None:
             assert await engine.execute_file(file, case.params) == case.expect.result
@@ -213,23 +218,56 @@ class EngineContract:
 
         If this fails, runs share state that belongs to one of them.
         """
-        import asyncio
-
-        from llmspell_core.session import Session
-        from llmspell_testkit.probe import ContractBridge
-
-        case = self.cases()["params-seen-by-a-bridge"]
-        source = case.source[self.engine.info.name]
+        _, source = self._example("params-seen-by-a-bridge")
 
         async def one(engine: ScriptEngine, number: int) -> object:
-            session = Session(name=engine.default_name, bridges={"probe": ContractBridge()})
-            try:
+            async with probing(engine) as (session, _):
                 return await engine.execute(source, {"value": number}, session=session)
-            finally:
-                await session.close()
 
         async def run(engine: ScriptEngine) -> None:
             got = await asyncio.gather(*(one(engine, number) for number in range(10)))
             assert got == [f"int {number}" for number in range(10)]
+
+        contract_host.call(run)
+
+    def test_a_seed_repeats_a_run(self, contract_host: EngineHost) -> None:
+        """The same seed gives the same chance, another seed another.
+
+        If this fails, a run cannot be repeated from what crossed the boundary.
+        """
+        _, source = self._example("stdlib-chance")
+
+        async def one(engine: ScriptEngine, seed: int) -> object:
+            async with probing(engine, seed=seed, clock_ms=1) as (session, _):
+                return await engine.execute(source, session=session)
+
+        async def run(engine: ScriptEngine) -> None:
+            first, again, other = [await one(engine, seed) for seed in (7, 7, 8)]
+            assert first == again
+            assert first != other
+
+        contract_host.call(run)
+
+    def test_a_cancelled_run_ends_its_calls(self, contract_host: EngineHost) -> None:
+        """Cancelling a run from outside cancels the calls it has open.
+
+        If this fails, a run that nobody waits for any more goes on spending.
+        """
+        _, source = self._example("limits-endless-waiting")
+
+        async def run(engine: ScriptEngine) -> None:
+            async with probing(engine) as (session, probe):
+                running = asyncio.ensure_future(engine.execute(source, session=session))
+                called = asyncio.ensure_future(
+                    probe.gates.until(lambda: probe.counts["waiting"] > 0)
+                )
+                await asyncio.wait({running, called}, return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    await running
+                assert called.done(), "the script ended before it called anything"
+                running.cancel()
+                await asyncio.wait({running})
+                assert running.cancelled()
+                assert probe.counts["waiting"] == 0
 
         contract_host.call(run)

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +18,7 @@ from llmspell_testkit.loader import limits_of, permissions_of
 from llmspell_testkit.probe import ContractBridge
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from llmspell_core.engine import EngineConfig, ScriptEngine
     from llmspell_testkit.case import Case
@@ -102,19 +102,22 @@ class EngineHost:
 
     async def _run(self, case: Case, source: str, outcome: Outcome) -> None:
         engine = await self._started()
-        probe = ContractBridge()
-        outcome.calls, outcome.counts = probe.calls, probe.counts
-        session = Session(
-            name=engine.default_name,
-            bridges={probe.name: probe},
-            permissions=permissions_of(case),
-            limits=limits_of(case),
-            env=case.env,
-            includes=_includes(case, engine),
-            seed=case.seed,
-            clock_ms=case.clock_ms,
-            on_log=lambda level, text: outcome.logs.append((level, text)),
-        )
+        options = {
+            "permissions": permissions_of(case),
+            "limits": limits_of(case),
+            "env": case.env,
+            "includes": _includes(case, engine),
+            "seed": case.seed,
+            "clock_ms": case.clock_ms,
+            "on_log": lambda level, text: outcome.logs.append((level, text)),
+        }
+        async with probing(engine, **options) as (session, probe):
+            outcome.calls, outcome.counts = probe.calls, probe.counts
+            await self._execute(case, source, session, outcome)
+            outcome.left_open = probe.counts["waiting"]
+
+    async def _execute(self, case: Case, source: str, session: Session, outcome: Outcome) -> None:
+        engine = await self._started()
         try:
             if case.action == "validate":
                 await engine.validate_syntax(source, engine.default_name)
@@ -125,9 +128,19 @@ class EngineHost:
             outcome.error = error
         except Exception as error:  # noqa: BLE001 - an engine's mistake is a finding, not ours
             outcome.error = error
-        finally:
-            outcome.left_open = probe.counts["waiting"]
-            await session.close()
+
+
+@asynccontextmanager
+async def probing(
+    engine: ScriptEngine, **options: Any
+) -> AsyncIterator[tuple[Session, ContractBridge]]:
+    """Make the session of one run, with a probe of its own; closed on leaving."""
+    probe = ContractBridge()
+    session = Session(name=engine.default_name, bridges={probe.name: probe}, **options)
+    try:
+        yield session, probe
+    finally:
+        await session.close()
 
 
 def _includes(case: Case, engine: ScriptEngine) -> dict[str, dict[str, str]]:

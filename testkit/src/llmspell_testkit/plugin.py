@@ -101,4 +101,5 @@ def pytest_terminal_summary(
 ) -> None:
     """Say what was declined: it is part of what a passing contract means."""
     for row, count in sorted(config.stash[_declined].items()):
-        terminalreporter.write_line(f"{row}: {count} cases not run")
+        cases = "1 case" if count == 1 else f"{count} cases"
+        terminalreporter.write_line(f"{row}: {cases} not run")

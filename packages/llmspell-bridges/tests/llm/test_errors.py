@@ -32,8 +32,7 @@ GARBAGE = [
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n<html>",
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]",
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n"
-    b'{"choices":[]}',
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"choices":[]}',
 ]
 
 
@@ -53,7 +52,7 @@ GARBAGE = [
     ],
 )
 async def test_a_status_is_an_error_of_its_kind(
-    ask: Any, mock: Any, status: int, kind: type[ProviderError], retryable: bool
+    ask: Any, mock: Any, status: int, kind: type[ProviderError], *, retryable: bool
 ) -> None:
     """It names provider and model, keeps the status, and nothing was tried a second time."""
     mock.fail(status, times=None)
@@ -117,7 +116,7 @@ async def test_a_connection_that_closes_without_an_answer_is_a_network_error(
 
 
 async def test_a_refused_connection_is_a_network_error(bridge: LlmBridge) -> None:
-    """litellm calls it an internal server error; nothing was spent."""
+    """Litellm calls it an internal server error; nothing was spent."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -140,9 +139,9 @@ async def _ask_at(address: str, method: str) -> None:
 
 async def test_a_slow_provider_runs_into_the_time_out(ask: Any, mock: Any) -> None:
     """One request, no hidden retries: the error comes when the time is over."""
-    mock.delay(20, times=None)
+    mock.delay(4, times=None)
     started = asyncio.get_running_loop().time()
-    with pytest.raises(NetworkError, match="did not answer within 0.3 s; give .* `timeout_s`"):
+    with pytest.raises(NetworkError, match=r"did not answer within 0.3 s; give .* `timeout_s`"):
         await ask("complete", "Hi", {"timeout_s": 0.3})
     assert asyncio.get_running_loop().time() - started < 2
 
@@ -155,8 +154,8 @@ async def test_cancelling_a_call_closes_its_request(
     handle: Any = await call(session, "llm", "stream", ["Hi"])
     await call(session, handle.id, "next", [1])
     task = asyncio.create_task(call(session, "llm", "complete", ["Hi"]))
-    mock.delay(20)
-    while llmock_server.state.journal.in_flight < 2:
+    mock.delay(4)
+    while llmock_server.state.journal.in_flight < 2:  # noqa: ASYNC110 - it lives in a thread
         await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -170,7 +169,10 @@ async def test_cancelling_a_call_closes_its_request(
     ("model", "message"),
     [
         ("gpt-4x", "unknown model `gpt-4x`; did you mean `gpt-4`"),
-        ("opnai/gpt-4", "unknown provider `opnai` in the model `opnai/gpt-4`; did you mean `openai/"),
+        (
+            "opnai/gpt-4",
+            "unknown provider `opnai` in the model `opnai/gpt-4`; did you mean `openai/",
+        ),
         ("local/smollm3", "smollm2"),
         ("huggingface/https://evil.example/x", "no model is named"),
         ("openai/../../admin", "no model is named"),
@@ -217,7 +219,9 @@ async def test_a_wrong_key_is_not_repeated_in_the_error(ask: Any, mock: Any) -> 
 
 def test_what_looks_like_a_key_is_redacted() -> None:
     """Also where it is not the one in use, and one without a known form that is."""
-    assert redact("bad key sk-proj-abcdefghijkl, and hunter2", ["hunter2"]) == "bad key ***, and ***"
+    assert (
+        redact("bad key sk-proj-abcdefghijkl, and hunter2", ["hunter2"]) == "bad key ***, and ***"
+    )
 
 
 async def test_a_parameter_that_the_model_lacks_is_unsupported(ask: Any, mock: Any) -> None:

@@ -41,9 +41,7 @@ async def test_json_and_tool_calls_are_whole_at_the_end(pull: Any, mock: Any) ->
     assert (called["name"], called["arguments"]) == ("weather", {"city": "Paris"})
 
 
-async def test_leaving_a_stream_early_closes_the_request(
-    session: Session, mock: Any
-) -> None:
+async def test_leaving_a_stream_early_closes_the_request(session: Session, mock: Any) -> None:
     """The provider stops being paid for what nobody reads; what came is settled."""
     mock.reply("word " * 400).pace(5)
     handle: Any = await call(session, "llm", "stream", ["Talk"])
@@ -56,14 +54,12 @@ async def test_leaving_a_stream_early_closes_the_request(
 
 
 async def test_half_a_stream_is_an_error(session: Session, mock: Any) -> None:
-    """litellm would say that the model stopped; the pieces before the end are delivered."""
+    """Litellm would say that the model stopped; the pieces before the end are delivered."""
     mock.reply("one two three").truncate(after_chunks=3)
     handle: Any = await call(session, "llm", "stream", ["Count"])
     texts: list[str] = []
     with pytest.raises(BadResponseError, match="without a finish reason"):
-        while True:
-            batch: Any = await call(session, handle.id, "next", [64])
-            texts += batch["items"]
+        await _collect(session, handle.id, texts)
     assert "".join(texts) == "one two "
     assert session.ledger.reserved_usd == 0
 
@@ -85,8 +81,8 @@ async def test_garbage_in_a_stream_is_a_bad_response(pull: Any, mock: Any) -> No
 
 async def test_a_stream_that_stalls_runs_into_its_time_out(pull: Any, mock: Any) -> None:
     """The time between two pieces is bounded, not only the time to the first."""
-    mock.stall(after_chunks=2, seconds=30)
-    with pytest.raises(NetworkError, match="within 0.3 s"):
+    mock.stall(after_chunks=2, seconds=4)
+    with pytest.raises(NetworkError, match=r"within 0.3 s"):
         await pull("Hi", {"timeout_s": 0.3})
 
 
@@ -96,3 +92,11 @@ async def test_an_error_before_the_first_piece_is_the_streams(pull: Any, mock: A
     with pytest.raises(RateLimitError):
         await pull("Hi")
     assert len(mock.requests) == 1
+
+
+async def _collect(session: Session, number: int, texts: list[str]) -> None:
+    done = False
+    while not done:
+        batch: Any = await call(session, number, "next", [64])
+        texts += batch["items"]
+        done = batch["done"]

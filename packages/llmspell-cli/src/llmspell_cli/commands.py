@@ -121,6 +121,12 @@ cli = Commands(
             help="Show the version and exit.",
         ),
         click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            help="Print one JSON document instead of text.",
+        ),
+        click.Option(
             ["--debug"], is_flag=True, expose_value=False, help="Show Python's traceback of errors."
         ),
     ],

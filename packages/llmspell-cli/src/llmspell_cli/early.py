@@ -6,7 +6,6 @@ arguments are looked at twice: here, roughly, for the engine alone; then properl
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,8 @@ async def _start(host: Host, wanted: str) -> None:
             await host.runtime.engine_for_suffix(wanted, wanted)
         else:
             await host.runtime.engine(wanted)
+        import asyncio
+
         await asyncio.sleep(0)  # the first worker is asked for in a task of its own
     except LlmspellError:
         return  # the command will meet it again, and say it better

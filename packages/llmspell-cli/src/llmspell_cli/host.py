@@ -6,7 +6,8 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmspell_cli.interrupt import Interrupted, cancelling
+from llmspell_cli.interrupt import Interrupted, OutputClosed, cancelling
+from llmspell_core.errors import CancelledSpellError
 from llmspell_core.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Host:
 
         Raises:
             Interrupted: a signal came, and `work` has ended.
+            OutputClosed: stdout could not be written, and `work` has ended.
+            CancelledSpellError: something else cancelled it.
         """
         gc.enable()  # `main` disabled it for the imports
         gc.freeze()
@@ -52,7 +55,10 @@ class Host:
             except asyncio.CancelledError:
                 if came:
                     raise Interrupted(came[0]) from None
-                raise
+                if self.output.failed is not None:
+                    raise OutputClosed from None
+                text = "the run was cancelled"
+                raise CancelledSpellError(text) from None
             finally:
                 self.output.on_failure = None
                 self._end_what_is_left()

@@ -33,6 +33,10 @@ def install() -> None:
         _set(number, _raise)
 
 
+class OutputClosed(BaseException):
+    """Stdout takes nothing more, so there is nothing to run for; `Output.failed` says why."""
+
+
 @contextmanager
 def cancelling(cancel: Callable[[], None], output: Output) -> Iterator[list[int]]:
     """Call `cancel` at the first signal within the block; yields the signals that came."""

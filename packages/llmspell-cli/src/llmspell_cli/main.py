@@ -22,7 +22,7 @@ def main() -> NoReturn:
     gc.disable()  # imports make no garbage, and searching it takes a tenth of their time
     _occupy_standard_streams()
     code = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except (OSError, ValueError):
@@ -32,7 +32,7 @@ def main() -> NoReturn:
 
 def run(args: Sequence[str]) -> int:
     """Run the command line `args` and return the exit code."""
-    from llmspell_cli.interrupt import Interrupted, install, report
+    from llmspell_cli.interrupt import Interrupted, OutputClosed, install, report
     from llmspell_cli.output import Output
 
     output = Output.for_arguments(args)
@@ -43,13 +43,15 @@ def run(args: Sequence[str]) -> int:
     except Interrupted as interrupted:
         report(output)
         code = interrupted.code
+    except OutputClosed:
+        code = 0  # decided below
     if output.failed is not None:
         return _stdout_failed(output, output.failed)
     return code
 
 
 def _run(args: Sequence[str], output: Output) -> int:
-    from llmspell_cli.exit_codes import SCRIPT, exit_code
+    from llmspell_cli.exit_codes import BROKEN_PIPE, SCRIPT, exit_code
     from llmspell_core.errors import LlmspellError
 
     try:
@@ -62,9 +64,10 @@ def _run(args: Sequence[str], output: Output) -> int:
     except LlmspellError as error:
         output.error(error)
         return exit_code(error)
+    except BrokenPipeError:  # click wrote help to a reader who has gone
+        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last stop: no traceback reaches a user
-        if output.failed is None:
-            _our_mistake(error, output)
+        _our_mistake(error, output)
         return SCRIPT
 
 

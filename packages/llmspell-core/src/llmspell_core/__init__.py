@@ -79,6 +79,9 @@ if TYPE_CHECKING:
         ConversionError as ConversionError,
     )
     from llmspell_core.errors import (
+        FileSystemError as FileSystemError,
+    )
+    from llmspell_core.errors import (
         Frame as Frame,
     )
     from llmspell_core.errors import (
@@ -218,6 +221,7 @@ _MODULES = {
         "ConfigurationError",
         "ContextWindowError",
         "ConversionError",
+        "FileSystemError",
         "Frame",
         "InternalError",
         "LimitError",
@@ -286,6 +290,7 @@ __all__ = [
     "ConversionError",
     "EngineConfig",
     "EngineInfo",
+    "FileSystemError",
     "Frame",
     "Handle",
     "Header",

@@ -19,6 +19,7 @@
     │   ├── ModelNotFoundError           kind "model_not_found"
     │   ├── NetworkError                 kind "network"
     │   └── BadResponseError             kind "bad_response"
+    ├── FileSystemError                  kind "filesystem"; `path`, `reason`
     ├── AgentError                       kind "agent"
     ├── ToolError                        kind "tool"; `tool`
     ├── WorkflowError                    kind "workflow"; `step`
@@ -217,6 +218,19 @@ class BadResponseError(ProviderError):
 
     kind = "bad_response"
     retryable_by_default = True
+
+
+class FileSystemError(LlmspellError, OSError):
+    """A file or folder could not be used; `reason` is a word for programs to branch on.
+
+    One of ``not_found exists is_folder not_folder not_empty not_regular not_text read_only
+    refused no_space too_large name busy changed io``.
+    """
+
+    kind = "filesystem"
+    fields = ("path", "reason")
+    path: str
+    reason: str
 
 
 class AgentError(LlmspellError):

@@ -93,8 +93,7 @@ class LiveSpell:
 
     async def _swap(self, unless: str | None = None) -> bool:
         """Read and validate the newest version; only then let it take the old one's place."""
-        await self._settled()
-        fresh = await asyncio.to_thread(Spell.read, self._path)
+        fresh = await self._read()
         if fresh.version == unless:
             return False
         engine = await self._runtime.engine_for_suffix(fresh.source.suffix, fresh.name)
@@ -105,13 +104,17 @@ class LiveSpell:
         self._spell = fresh
         return True
 
-    async def _settled(self) -> None:
-        """Wait until the file was left alone for `SETTLE_S`: a write empties a file first."""
+    async def _read(self) -> Spell:
+        """Read the spell while nobody writes it: a write empties a file first."""
         for _ in range(_PATIENCE):
-            age_s = await asyncio.to_thread(_age_s, self._path)
-            if not 0 <= age_s < SETTLE_S:
-                return
-            await asyncio.sleep(SETTLE_S - age_s)
+            before, age_s = await asyncio.to_thread(_state, self._path)
+            if 0 <= age_s < SETTLE_S:
+                await asyncio.sleep(SETTLE_S - age_s)
+                continue
+            spell = await asyncio.to_thread(Spell.read, self._path)
+            if (await asyncio.to_thread(_state, self._path))[0] == before:
+                return spell
+        return await asyncio.to_thread(Spell.read, self._path)
 
     async def _reload(self, unless: str | None = None) -> None:
         """Take over the newest version, if it is not the one called `unless`."""
@@ -168,12 +171,13 @@ def _files(live: LiveSpell) -> frozenset[str]:
     return frozenset(os.path.realpath(file) for file in live.spell.files)
 
 
-def _age_s(path: str) -> float:
-    """Say how long ago a file was written; -1 when it is not there."""
+def _state(path: str) -> tuple[tuple[int, int, int], float]:
+    """Return what changes with every write of a file, and how many seconds ago the last one was."""
     try:
-        return time.time() - os.stat(path).st_mtime  # noqa: PTH116
+        found = os.stat(path)  # noqa: PTH116
     except OSError:
-        return -1.0
+        return (0, 0, 0), -1.0
+    return (found.st_ino, found.st_size, found.st_mtime_ns), time.time() - found.st_mtime
 
 
 def _touches(files: frozenset[str], changed: set[tuple[Any, str]]) -> bool:

@@ -60,7 +60,7 @@ def run_case(request: dict[str, Any], out: int) -> None:
 
 def find_answer(answers: dict[str, Any], payload: bytes) -> tuple[int, bytes] | None:
     """Return kind and payload of the answer to a call, or None for no answer."""
-    target, method, args = msgspec.msgpack.decode(payload)
+    target, method, args, *_ = msgspec.msgpack.decode(payload)
     answer = answers.get(f"{target}.{method}", answers.get("*"))
     if answer is None:
         return None

@@ -163,7 +163,7 @@ def test_patched_libraries_do_not_reach_the_prelude() -> None:
     return r"""
     host = Host()
     host.start(source)
-    assert host.texts == ['{"a": [1, 2]} 1.5 x']
+    assert host.texts == ['{"a":[1,2]} 1.5 x']
     assert host.result == {"b": 1, "a": [1, 2, b"\xff"], "c": "é"}
 
 

@@ -202,7 +202,7 @@ def test_console_shows_values() -> None:
     host = Host()
     host.start(source)
     assert host.logs == [
-        ("log", 'a b 1 1.0 null null true {"a": [1, "x", null], "b": 1} {} []'),
+        ("log", 'a b 1 1.0 null null true {"a":[1,"x",null],"b":1} {} []'),
         ("info", '{[1.5]: 1, "f": <function>, "n": nan}'),
         ("warn", "workflow.sequential: 0x00000001 bridge t: 0x00000002"),
         ("error", "mine validation error: no method t.fail"),
@@ -219,7 +219,7 @@ def test_console_shows_cycles_and_depth() -> None:
     host.start(
         "local t = {} t.t = t console.log(t) local d = {} for i = 1, 100 do d = {d} end console.log(d) return 1"
     )
-    assert host.texts[0] == '{"t": <cycle>}'
+    assert host.texts[0] == '{"t":<cycle>}'
     assert host.result == 1
 
 

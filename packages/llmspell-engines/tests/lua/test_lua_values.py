@@ -102,17 +102,17 @@ def test_what_lua_writes_is_what_the_host_reads(source: str, expected: Any) -> N
 @pytest.mark.parametrize(
     ("source", "path", "part"),
     [
-        ("return {messages = {1, 2, {content = print}}}", "messages[3].content", "function"),
+        ("return {messages = {1, 2, {content = print}}}", "messages[2].content", "function"),
         ("return {[10.5] = 1}", None, "a key of type number"),
         ("return {[true] = 1}", None, "a key of type boolean"),
         ("return {1, 2, name = 'x'}", None, "named field `name`"),
         ("return {a = {1, [20] = 2}}", "a", "a list with 2 items up to position 20"),
         ("return {['\\xff'] = 1}", None, "not valid UTF-8"),
-        ("local t = {} t.a = {t} return t", "a[1]", "contains itself"),
-        ("return {coroutine.create(print)}", "[1]", "thread"),
+        ("local t = {} t.a = {t} return t", "a[0]", "contains itself"),
+        ("return {coroutine.create(print)}", "[0]", "thread"),
         ("return {x = t}", "x", "the bridge `t`"),
         ("return workflow.sequential()", None, "builder"),
-        ("local t = {} for i = 1, 70 do t = {t} end return t", "[1]" * 64, "deeper than 64"),
+        ("local t = {} for i = 1, 70 do t = {t} end return t", "[0]" * 64, "deeper than 64"),
         ("local t = {} for i = 1, 18 do t = {t, t} end return t", None, "more than 200000 values"),
         ("return {['a b'] = {['c\"'] = print}}", '["a b"]["c\\""]', "function"),
     ],
@@ -132,7 +132,7 @@ def test_conversion_errors_of_arguments_name_method_and_argument() -> None:
     """A bad argument is raised at the call, names it, and can be caught."""
     message = run("local ok, e = pcall(t.echo, 1, {a = {print, coroutine.create(print)}}) return e")
     assert message["kind"] == "conversion"
-    assert message["message"] == "bad argument #2 to `t.echo`: a[2]: a thread cannot cross"
+    assert message["message"] == "bad argument #2 to `t.echo`: a[1]: a thread cannot cross"
 
 
 def test_pairs_over_a_host_map_keeps_its_order() -> None:

@@ -61,7 +61,7 @@ async def test_no_environment_is_inherited(
     async with open_pool() as pool:
         talk = Talk(await pool.acquire())
         now, at_first = ast.literal_eval(await talk.ask("environ"))
-        assert now == {}
+        assert now == {"TZ": "UTC"}
         assert at_first == b""
 
 

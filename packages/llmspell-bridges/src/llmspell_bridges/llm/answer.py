@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmspell_core import TextRecord
 from llmspell_bridges.llm import errors
-from llmspell_bridges.llm.models import Model
+from llmspell_core import TextRecord
+
+if TYPE_CHECKING:
+    from llmspell_bridges.llm.models import Model
 
 
 class Collected:

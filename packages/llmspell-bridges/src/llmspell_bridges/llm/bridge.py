@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
-from llmspell_core import Bridge, CallContext, TextRecord, ValidationError, method
 from llmspell_bridges.llm import clients
 from llmspell_bridges.llm.answer import usage_record
 from llmspell_bridges.llm.call import ModelCall, prepare
@@ -16,9 +16,10 @@ from llmspell_bridges.llm.importing import litellm_ready, start_import
 from llmspell_bridges.llm.request import arguments, estimated_tokens, text_tokens
 from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL, DEFAULT_MODEL, Settings
 from llmspell_bridges.llm.types import Message, Request, ResponseFormat, Tool
+from llmspell_core import Bridge, CallContext, TextRecord, ValidationError, method
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
 Messages = Annotated[list[Message] | None, "The conversation: records with `role` and `content`"]
 System = Annotated[str | None, "What the model is told before the conversation"]
@@ -195,7 +196,7 @@ class LlmBridge(Bridge):
             raise ValidationError(text, argument="input")
         options = ctx.session.options.get("embedding_model")
         default = options or self.settings.default_embedding_model or DEFAULT_EMBEDDING_MODEL
-        call = await prepare(self.settings, ctx, model or default, provider)
+        call = await prepare(self.settings, ctx, default if model is None else model, provider)
         built: dict[str, Any] = {"input": texts}
         if dimensions is not None:
             built["dimensions"] = dimensions
@@ -238,7 +239,7 @@ class LlmBridge(Bridge):
         permissions = ctx.session.permissions
         built = arguments(request, lambda host: permissions.require("net", host))
         default = ctx.session.options.get("model") or self.settings.default_model or DEFAULT_MODEL
-        call = await prepare(self.settings, ctx, model or default, provider)
+        call = await prepare(self.settings, ctx, default if model is None else model, provider)
         tokens = estimated_tokens(built["messages"])
         await call.reserve(built, tokens, timeout_s=timeout_s, waits=not streams)
         return call, built

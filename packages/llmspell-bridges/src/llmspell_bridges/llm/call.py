@@ -6,19 +6,19 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from llmspell_core import LlmspellError, NetworkError
 from llmspell_bridges.llm import errors, models
 from llmspell_bridges.llm.answer import Collected
 from llmspell_bridges.llm.cost import Grant, price_of, refuse_unknown, spent_usd
 from llmspell_bridges.llm.importing import litellm_ready, stream_ready
 from llmspell_bridges.llm.request import text_tokens
 from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
+from llmspell_core import LlmspellError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
-    from llmspell_core import CallContext, TextRecord
     from llmspell_bridges.llm.settings import Settings
+    from llmspell_core import CallContext, TextRecord
 
 
 class ModelCall:
@@ -48,7 +48,9 @@ class ModelCall:
         cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
         return collected.record(kind=None, cost_usd=cost, parse=parse)
 
-    async def stream(self, arguments: dict[str, Any], *, parse: bool) -> AsyncIterator[TextRecord]:
+    async def stream(
+        self, arguments: dict[str, Any], *, parse: bool
+    ) -> AsyncGenerator[TextRecord, None]:
         """Ask for the answer piece by piece; the last record carries what it cost."""
         collected = Collected(self.model)
         warm = stream_ready()
@@ -125,7 +127,7 @@ class ModelCall:
         except LlmspellError:
             await self._settle(grant, collected)
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - litellm raises what it likes
             translated = self._translated(error)
             answered = getattr(error, "status_code", None) in range(400, 500)
             if answered or (isinstance(translated, NetworkError) and _refused(error)):
@@ -183,4 +185,3 @@ def _refused(error: BaseException) -> bool:
         isinstance(link, ConnectionRefusedError) or type(link).__name__ == "ConnectError"
         for link in errors.chain(error)
     )
-

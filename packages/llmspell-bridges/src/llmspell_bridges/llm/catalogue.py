@@ -10,8 +10,8 @@ from llmspell_bridges.llm.models import Model, has_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmspell_core import Permissions
     from llmspell_bridges.llm.settings import Settings
+    from llmspell_core import Permissions
 
 _MILLION = 1_000_000
 _MODES = {"chat": ("chat", "responses", "completion"), "embedding": ("embedding",)}

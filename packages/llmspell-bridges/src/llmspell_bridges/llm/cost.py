@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from llmspell_core import ConfigurationError
 from llmspell_bridges.llm.models import LOCAL
 from llmspell_bridges.llm.settings import served_from_loopback
+from llmspell_core import ConfigurationError
 
 if TYPE_CHECKING:
-    from llmspell_core import Ledger
     from llmspell_bridges.llm.models import Model
     from llmspell_bridges.llm.settings import Settings
+    from llmspell_core import Ledger
 
 _MILLION = 1_000_000
 _DROPPED = {  # published prices of models that litellm's table has dropped; USD per million tokens
@@ -127,14 +128,13 @@ class Grant:
         desk = _desk(self.ledger)
         async with desk.changed:
             while True:
-                tokens = self._fitting(max_tokens)
-                enough = min(max_tokens or _LEAST_TOKENS, _LEAST_TOKENS)
-                if tokens is None or tokens >= enough or not desk.pending:
+                left = self._left()
+                wanted, cap = self._share(left, max_tokens)
+                if wanted <= left and (cap is None or cap >= _LEAST_TOKENS):
+                    break
+                if not desk.pending:
                     break
                 await desk.changed.wait()
-            wanted = tokens if tokens is not None else (max_tokens or 0)
-            # One token over what is left makes the ledger say which budget is spent.
-            wanted = max(wanted, 1 if tokens is not None else 0)
             cost = self.price.of(self.prompt_tokens, wanted) if self.price else 0.0
             self._reservation = self.ledger.reserve(
                 cost_usd=cost, tokens=self.prompt_tokens + wanted
@@ -142,28 +142,29 @@ class Grant:
             if waits:
                 desk.pending += 1
                 self._counted = True
-        binds = tokens is not None and (max_tokens is None or tokens < max_tokens)
-        most = self.price.output_tokens if self.price else _OUTPUT_TOKENS
-        return wanted if binds and (max_tokens is not None or wanted < most) else max_tokens
+        return max_tokens if cap is None else cap
 
-    def _fitting(self, max_tokens: int | None) -> int | None:
-        """Count the tokens of an answer that the budget covers; None where it sets no limit."""
+    def _share(self, left: float, max_tokens: int | None) -> tuple[int, int | None]:
+        """Choose how many tokens of answer to reserve, and the cap to send where one binds."""
+        if max_tokens is not None:
+            return max_tokens, None
+        if left == math.inf:
+            return 0, None
+        most = self.price.output_tokens if self.price else _OUTPUT_TOKENS
+        share = int(max(1, min(most, left, max(left / _SHARE, _LEAST_TOKENS))))
+        return share, None if share == most else share
+
+    def _left(self) -> float:
+        """Count the tokens of an answer that the budget covers; infinite where it sets no limit."""
         ledger, price = self.ledger, self.price
-        bounds: list[float] = []
+        left = math.inf
         left_usd = ledger.remaining_usd()
         if left_usd is not None and price is not None and price.output_usd > 0:
             left = (left_usd - price.of(self.prompt_tokens, 0)) / price.output_usd
-            bounds.append(left)
         if ledger.budget.tokens is not None:
             held = ledger.usage.tokens + ledger.reserved_tokens
-            bounds.append(ledger.budget.tokens - held - self.prompt_tokens)
-        if not bounds:
-            return None
-        left = min(bounds)
-        if max_tokens is not None:
-            return int(min(max_tokens, left))
-        most = price.output_tokens if price else _OUTPUT_TOKENS
-        return int(min(most, left, max(left / _SHARE, _LEAST_TOKENS)))
+            left = min(left, ledger.budget.tokens - held - self.prompt_tokens)
+        return left
 
     async def settle(
         self, *, cost_usd: float | None, prompt_tokens: int = 0, completion_tokens: int = 0

@@ -7,7 +7,6 @@ the chain of causes decides; the status code comes next, the class last.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from email.utils import parsedate_to_datetime
@@ -26,20 +25,67 @@ from llmspell_core import (
 )
 
 if TYPE_CHECKING:
+    import json
     from collections.abc import Iterator, Mapping, Sequence
 
     from llmspell_bridges.llm.models import Model
 
 _TEXT_LENGTH = 400
 _CHAIN = 16
-_WRAPPING = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout|Request): (?:\w+ - )?|^\w+Exception - ")
+_WRAPPING = re.compile(
+    r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout|Request): (?:\w+ - )?|^\w+Exception - "
+)
 _KEY = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|AIza|ghp|hf)[-_][\w*.-]{8,}|Bearer\s+\S+")
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|window)|prompt is too long|token count.{0,20}exceeds|too many tokens",
     re.IGNORECASE,
 )
-_NO_KEY = re.compile(r"missing credentials|api[_ ]key.{0,40}(required|missing|not (found|set))", re.I)
+_NO_KEY = re.compile(
+    r"missing credentials|api[_ ]key.{0,40}(required|missing|not (found|set))", re.IGNORECASE
+)
 _BROKEN = ("ReadError", "ConnectError", "RemoteProtocolError", "ClientError", "APIConnectionError")
+
+_NO_KEY_STATUS, _TOO_LONG_STATUS = 1, 2  # kinds that litellm has no status of their own for
+_REJECTED = (
+    ProviderError,
+    "the provider `{provider}` rejected the request to {model}: {said}",
+)
+_FAILED: tuple[type[ProviderError], str] = (
+    ProviderError,
+    "the provider `{provider}` failed to answer for {model}: {said}; try again later",
+)
+_BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
+    _NO_KEY_STATUS: (AuthenticationError, "no key for the provider `{provider}`: {said}"),
+    _TOO_LONG_STATUS: (
+        ContextWindowError,
+        "the request is longer than the context of {model}: {said}; send less",
+    ),
+    400: _REJECTED,
+    401: (
+        AuthenticationError,
+        "the provider `{provider}` does not accept the key for {model}: {said}; check the key",
+    ),
+    403: (
+        AuthenticationError,
+        "the provider `{provider}` does not let this key use {model}: {said}",
+    ),
+    404: (
+        ModelNotFoundError,
+        "the provider `{provider}` has no such model as {model}: {said}; check the name",
+    ),
+    405: _REJECTED,
+    409: _REJECTED,
+    413: (
+        ProviderError,
+        "the request is too large for the provider `{provider}`: {said}; send less",
+    ),
+    415: _REJECTED,
+    422: _REJECTED,
+    429: (
+        RateLimitError,
+        "the provider `{provider}` asks to slow down calls of {model}: {said}",
+    ),
+}
 
 
 def translate(
@@ -77,38 +123,24 @@ def _by_status(
 ) -> LlmspellError:
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
-    where["status_code"] = status
-    who = f"the provider `{model.provider}`"
     if "UnsupportedParamsError" in names:
         text = f"{model.name} does not take this: {said.partition('. To drop')[0]}"
         return UnsupportedError(text, capability="llm parameters")
     if _NO_KEY.search(said):
-        return AuthenticationError(f"no key for {who}: {said}", **where)
-    if "ContextWindowExceededError" in names or (status == 400 and _TOO_LONG.search(said)):  # noqa: PLR2004
-        text = f"the request is longer than the context of {model.name}: {said}; send less"
-        return ContextWindowError(text, **where)
-    match status:
-        case 401:
-            text = f"{who} does not accept the key in use for {model.name}: {said}; check the key"
-            return AuthenticationError(text, **where)
-        case 403:
-            text = f"{who} does not let this key use {model.name}: {said}"
-            return AuthenticationError(text, **where)
-        case 404:
-            text = f"{who} has no model {model.model}: {said}; check the model's name"
-            return ModelNotFoundError(text, **where)
-        case 429:
-            wait_s = retry_after_s(getattr(error, "litellm_response_headers", None) or {})
-            wait = "wait before the next call" if wait_s is None else f"wait {wait_s:g} s"
-            text = f"{who} asks to slow down calls of {model.name}: {said}; {wait}"
-            return RateLimitError(text, retry_after_s=wait_s, **where)
-        case 413:
-            return ProviderError(f"the request is too large for {who}: {said}; send less", **where)
-        case 400 | 405 | 409 | 415 | 422:
-            return ProviderError(f"{who} rejected the request to {model.name}: {said}", **where)
-        case _:
-            text = f"{who} failed to answer for {model.name}: {said}; try again later"
-            return ProviderError(text, retryable=True, **where)
+        status = _NO_KEY_STATUS
+    elif "ContextWindowExceededError" in names or (status == 400 and _TOO_LONG.search(said)):  # noqa: PLR2004 - HTTP's "bad request"
+        status = _TOO_LONG_STATUS
+    if status == 429:  # noqa: PLR2004 - HTTP's "too many requests"
+        where["retry_after_s"] = retry_after_s(
+            getattr(error, "litellm_response_headers", None) or {}
+        )
+    kind, template = _BY_STATUS.get(status or 0, _FAILED)
+    text = template.format(provider=model.provider, model=model.name, said=said)
+    if where.get("retry_after_s") is not None:
+        text += f"; wait {where['retry_after_s']:g} s"
+    where["status_code"] = getattr(error, "status_code", None)
+    retryable = True if template is _FAILED[1] else None
+    return kind(text, retryable=retryable, **where)
 
 
 def _in_stream(names: set[str]) -> bool:
@@ -169,7 +201,9 @@ def empty(model: Model) -> BadResponseError:
     return BadResponseError(text, provider=model.provider, model=model.name)
 
 
-def not_json(model: Model, text: str, finish_reason: str, error: json.JSONDecodeError) -> BadResponseError:
+def not_json(
+    model: Model, text: str, finish_reason: str, error: json.JSONDecodeError
+) -> BadResponseError:
     """Make the error of an answer that should have been JSON."""
     cut = "; it was cut off: give a larger `max_tokens`" if finish_reason == "length" else ""
     what = f"the answer of {model.name} is not the JSON that was asked for: {error}{cut}"

@@ -41,6 +41,15 @@ _FIRST_STREAM = (  # the same for its first stream: a tokenizer, among others
     "litellm.litellm_core_utils.default_encoding",
     "litellm.types.litellm_core_utils.streaming_chunk_builder_utils",
 )
+_RECORDS = {  # pydantic builds these when they are first used: here instead, off the event loop
+    "litellm.types.utils": (
+        "Message Delta Choices StreamingChoices ModelResponse ModelResponseStream Usage "
+        "EmbeddingResponse ChatCompletionMessageToolCall"
+    ),
+    "openai.types": "CreateEmbeddingResponse",
+    "openai.types.chat": "ChatCompletion ChatCompletionChunk",
+}
+_NOISE = "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier"
 _LEAVE_WITHIN_S = 10.0
 
 _lock = threading.Lock()
@@ -131,6 +140,7 @@ def _load() -> ModuleType:
     litellm.telemetry = False
     litellm.turn_off_message_logging = True  # prompts are not exported unless asked
     _warm(_FIRST_CALL)
+    _build_records()
     _register_local()
     return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
 
@@ -148,6 +158,19 @@ def _warm(names: tuple[str, ...]) -> None:
             import_module(name)
         except ModuleNotFoundError:  # another version of litellm: it imports on first use
             continue
+
+
+def _build_records() -> None:
+    import warnings
+    from importlib import import_module
+
+    # litellm's own types make pydantic warn on the user's terminal, about litellm
+    warnings.filterwarnings("ignore", message=_NOISE, category=UserWarning)
+    for module, names in _RECORDS.items():
+        for name in names.split():
+            record = getattr(import_module(module), name, None)
+            if record is not None:
+                record.model_rebuild(raise_errors=False)
 
 
 def _register_local() -> None:

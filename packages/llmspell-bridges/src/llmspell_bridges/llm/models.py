@@ -60,9 +60,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.provider}/{self.model}"
 
 
-def resolve(
-    litellm: Any, settings: Settings, name: str, provider: str | None = None
-) -> Model:
+def resolve(litellm: Any, settings: Settings, name: str, provider: str | None = None) -> Model:
     """Find what `name` stands for, with `provider` where the spell names it apart.
 
     Raises:
@@ -202,4 +200,3 @@ def _unknown_provider(
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     text = f"unknown provider `{provider}` in the model `{name}`{hint}"
     return ModelNotFoundError(text, provider=provider, model=name)
-

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from llmspell_core import ValidationError
 from llmspell_bridges.llm.types import (
     AudioPart,
     FilePart,
@@ -16,6 +15,7 @@ from llmspell_bridges.llm.types import (
     ImageUrlPart,
     TextPart,
 )
+from llmspell_core import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,9 +116,7 @@ def _message(
     return built
 
 
-def _part(
-    part: Part, path: str, where: str, allow_host: Callable[[str], None]
-) -> dict[str, Any]:
+def _part(part: Part, path: str, where: str, allow_host: Callable[[str], None]) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     if isinstance(part, AudioPart):

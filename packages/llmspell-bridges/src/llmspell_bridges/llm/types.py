@@ -14,13 +14,13 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A record that takes exactly its fields."""
 
 
-class TextPart(_Record, kw_only=True, tag="text"):
+class TextPart(_Record, frozen=True, kw_only=True, tag="text"):
     """A piece of text."""
 
     text: str
 
 
-class ImagePart(_Record, kw_only=True, tag="image"):
+class ImagePart(_Record, frozen=True, kw_only=True, tag="image"):
     """An image: by `url` (https, or a data URL), or as bytes in `data` with its `mime_type`."""
 
     url: str | None = None
@@ -29,27 +29,27 @@ class ImagePart(_Record, kw_only=True, tag="image"):
     detail: Literal["low", "high", "auto"] | None = None
 
 
-class ImageUrl(_Record, kw_only=True):
+class ImageUrl(_Record, frozen=True, kw_only=True):
     """OpenAI's way to name an image."""
 
     url: str
     detail: Literal["low", "high", "auto"] | None = None
 
 
-class ImageUrlPart(_Record, kw_only=True, tag="image_url"):
+class ImageUrlPart(_Record, frozen=True, kw_only=True, tag="image_url"):
     """An image, in OpenAI's form."""
 
     image_url: ImageUrl
 
 
-class AudioPart(_Record, kw_only=True, tag="audio"):
+class AudioPart(_Record, frozen=True, kw_only=True, tag="audio"):
     """Sound, as bytes in `data`; `mime_type` such as ``audio/wav``."""
 
     data: bytes
     mime_type: str = "audio/wav"
 
 
-class FilePart(_Record, kw_only=True, tag="file"):
+class FilePart(_Record, frozen=True, kw_only=True, tag="file"):
     """A document, as bytes in `data`; `mime_type` such as ``application/pdf``."""
 
     data: bytes
@@ -60,14 +60,14 @@ class FilePart(_Record, kw_only=True, tag="file"):
 Part: TypeAlias = Union[TextPart, ImagePart, ImageUrlPart, AudioPart, FilePart]  # noqa: UP007 - a name for msgspec, resolved at run time
 
 
-class FunctionCall(_Record, kw_only=True):
+class FunctionCall(_Record, frozen=True, kw_only=True):
     """The function of a tool call, in OpenAI's form: `arguments` is JSON text."""
 
     name: str
     arguments: str = "{}"
 
 
-class ToolCall(_Record, kw_only=True):
+class ToolCall(_Record, frozen=True, kw_only=True):
     """A tool call that a model asked for, as an answer's `tool_calls` has it, or OpenAI's form."""
 
     id: str
@@ -78,7 +78,7 @@ class ToolCall(_Record, kw_only=True):
     function: FunctionCall | None = None
 
 
-class Message(_Record, kw_only=True):
+class Message(_Record, frozen=True, kw_only=True):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -89,7 +89,7 @@ class Message(_Record, kw_only=True):
     metadata: Annotated[dict[str, Any] | None, "The spell's own notes; not sent"] = None
 
 
-class Function(_Record, kw_only=True):
+class Function(_Record, frozen=True, kw_only=True):
     """A function that a model may ask for; `parameters` is a JSON Schema."""
 
     name: str
@@ -98,7 +98,7 @@ class Function(_Record, kw_only=True):
     strict: bool | None = None
 
 
-class Tool(_Record, kw_only=True):
+class Tool(_Record, frozen=True, kw_only=True):
     """A tool: `name`, `description` and `parameters`, or OpenAI's form with `function`."""
 
     type: Literal["function"] = "function"
@@ -108,7 +108,7 @@ class Tool(_Record, kw_only=True):
     function: Function | None = None
 
 
-class JsonSchema(_Record, kw_only=True):
+class JsonSchema(_Record, frozen=True, kw_only=True):
     """OpenAI's way to ask for JSON that fits a schema."""
 
     name: str = "answer"
@@ -117,7 +117,7 @@ class JsonSchema(_Record, kw_only=True):
     description: str | None = None
 
 
-class ResponseFormat(_Record, kw_only=True):
+class ResponseFormat(_Record, frozen=True, kw_only=True):
     """The form of the answer: text, any JSON object, or JSON that fits a schema."""
 
     type: Literal["text", "json_object", "json_schema"]

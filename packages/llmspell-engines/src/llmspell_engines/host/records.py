@@ -33,9 +33,17 @@ def to_record(error: LlmspellError, ref: int | None = None) -> dict[str, Any]:
     details = {name: value for name, value in error.details.items() if value is not None}
     if details:
         record["details"] = details
+    if error.traceback:
+        # a callback's own lines; the guest adds those of the call
+        record["traceback"] = [_to_frame(frame) for frame in error.traceback[:MAX_FRAMES]]
     if ref is not None:
         record["ref"] = ref
     return record
+
+
+def _to_frame(frame: Frame) -> dict[str, Any]:
+    found = {name: getattr(frame, name) for name in frame.__struct_fields__}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def from_record(record: Any, limits: Limits) -> LlmspellError:

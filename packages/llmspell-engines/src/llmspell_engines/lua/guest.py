@@ -8,6 +8,7 @@ between lupa and a script has a way to crash or to escape (lupa #84, CVE-2026-34
 from __future__ import annotations
 
 from os import path
+
 from lupa import lua54
 
 TYPE_CHECKING = False

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 
 def boot(role: str, spec: str, host: str, memory_bytes: str = "") -> None:
     """Become a ``zygote`` or a ``worker`` of the process `host`; never returns."""
+    os.environ.clear()
+    # dates of a script must not depend on the machine, and V8 reads the zone only once
+    os.environ["TZ"] = "UTC"
     if role == "zygote":
         from llmspell_engines.worker.zygote import zygote_main
 

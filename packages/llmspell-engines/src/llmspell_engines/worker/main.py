@@ -114,5 +114,4 @@ def run_in_thread(spec: str, fd: int, memory_bytes: int | None) -> None:
 
 def exec_main(spec: str, host: int, memory_bytes: int | None) -> None:
     """Be a worker of its own, without a zygote: the socket is fd 3, the host's pipe fd 2."""
-    os.environ.clear()
     settle_and_run(preload(spec), SOCKET_FD, 2, host, memory_bytes)

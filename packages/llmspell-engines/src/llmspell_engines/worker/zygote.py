@@ -25,7 +25,6 @@ _FDS = Struct("@2i")
 
 def zygote_main(spec: str, host: int) -> None:
     """Serve until the host closes the control socket."""
-    os.environ.clear()
     move_fds((2, 2), (CONTROL_FD, CONTROL_FD))
     linux.die_with_parent(host)
     factory = preload(spec)

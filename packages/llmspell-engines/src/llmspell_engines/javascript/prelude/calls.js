@@ -85,10 +85,11 @@ function call(target, method, flags, args, shown, site = new RealError()) {
     let count = args.length;
     while (count > 0 && args[count - 1] === undefined) count--;
     encode((writer) => {
-      writer.array(3);
+      writer.array(state.owner === 0 ? 3 : 4);
       writer.value(target, 1);
       writer.text(method);
       writer.list(count === args.length ? args : slice(args, 0, count), 1);
+      if (state.owner !== 0) writer.value(state.owner, 1);
     }, (bytes, length) => {
       state.resolve = resolve;
       state.reject = reject;

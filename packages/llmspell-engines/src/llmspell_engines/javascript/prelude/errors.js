@@ -158,7 +158,7 @@ function explain(message) {
 }
 
 // Make the error record of whatever was thrown. `value` is left out where it cannot cross:
-// the codec tries, see sendError.
+// the writer tries, see sendError.
 function errorRecord(error) {
   if (typeof error === "string") {
     return { kind: "runtime", message: toWellFormed(error), traceback: [] };

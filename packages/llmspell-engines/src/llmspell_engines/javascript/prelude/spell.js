@@ -48,7 +48,10 @@ function makeRequire(includes) {
   const loading = [];
   const names = objectKeys(includes);
   for (let i = 0; i < names.length; i++) {
-    bodies[names[i]] = compile(PlainFunction, "module, exports, require", includes[names[i]]);
+    const include = includes[names[i]];
+    bodies[names[i]] = include.error === undefined
+      ? compile(PlainFunction, "module, exports, require", include)
+      : () => { throw new SpellError("runtime", include.error); };
   }
   const require = (name) => {
     name = textOf(name) ?? name;

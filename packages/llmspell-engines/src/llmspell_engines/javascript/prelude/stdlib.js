@@ -165,6 +165,8 @@ function installStdlib() {
   for (const level of ["log", "info", "warn", "error", "debug", "write"]) {
     define(console, level, named((...values) => log(level, shownAll(values)), level), true);
   }
+  // standard input, line by line: `for await (const line of console.lines()) …`
+  define(console, "lines", named(() => call("runtime", "lines", STREAMS, [], "console"), "lines"), true);
   addGlobal("console", console);
   addGlobal("json", addFunctions({}, {
     encode: (value) => jsonText(value, false, 0),

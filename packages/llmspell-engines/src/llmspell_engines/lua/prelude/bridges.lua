@@ -65,7 +65,10 @@ local function call(target, method, args, n, label)
   if not decoded then conversion(value, "the answer of `" .. label .. "`") end
   if ok then return value end
   value.ref = id
-  value.traceback = nil
+  -- a callback's own frames come before those of this call
+  local frames = P.frames()
+  if value.traceback then table.move(frames, 1, #frames, #value.traceback + 1, value.traceback)
+  else value.traceback = frames end
   raise(P.new_error(value), 0)
 end
 P.call = call

@@ -130,7 +130,7 @@ end
 local function put_list(t, n, depth)
   put_list_header(n)
   for i = 1, n do
-    path[depth + 1] = i
+    path[depth + 1] = i - 1 -- counted from 0, as the host does in every language
     put_value(rawget(t, i), depth + 1)
   end
 end

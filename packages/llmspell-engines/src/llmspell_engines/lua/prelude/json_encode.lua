@@ -46,7 +46,7 @@ local function write_items(count, open, close, depth, item)
   if count == 0 then return add(open .. close) end
   add(open)
   for i = 1, count do
-    if i > 1 then add(indent and "," or (lenient and ", " or ",")) end
+    if i > 1 then add(",") end
     new_line(depth + 1)
     item(i)
   end
@@ -59,7 +59,7 @@ local function write_map(t, keys, depth)
     local key = keys[i]
     if not lenient and not utf8_len(key) then stop("a key that is not valid UTF-8") end
     add(quote(key))
-    add((indent or lenient) and ": " or ":")
+    add(indent and ": " or ":")
     write(rawget(t, key), depth + 1)
   end)
 end
@@ -71,7 +71,7 @@ local function write_mixed(t, depth)
   write_items(#keys, "{", "}", depth, function(i)
     local key = keys[i]
     add(type(key) == "string" and quote(key) or "[" .. P.tostring(key) .. "]")
-    add(": ")
+    add(":")
     write(rawget(t, key), depth + 1)
   end)
 end

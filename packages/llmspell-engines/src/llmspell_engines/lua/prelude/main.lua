@@ -100,6 +100,15 @@ local function start(_, payload)
   P.env = P.new_env(record.env or {})
   E.env = P.env
   install_bridges(record.bridges or {})
+  -- Everything is compiled before anything runs.
+  for _, name in ipairs(P.keys_after(P.includes, 0)) do
+    local include = P.includes[name]
+    if not include.error then
+      local chunk, problem = P.compile(include.name, include.source)
+      if not chunk then return P.finish_failed(problem) end
+      include.chunk = chunk
+    end
+  end
   local chunk, problem = P.compile(record.name, record.source)
   if not chunk then return P.finish_failed(problem) end
   P.main = P.spawn(chunk, { n = 0 }, nil, main_settled)

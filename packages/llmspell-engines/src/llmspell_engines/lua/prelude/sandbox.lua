@@ -182,11 +182,9 @@ function E.require(name)
     loading[#loading + 1] = name
     raise("modules require each other: " .. table.concat(loading, " -> "), 2)
   end
-  local chunk, record = P.compile(include.name, include.source)
-  if not chunk then raise(P.new_error(record), 0) end
   loading[name] = true
   loading[#loading + 1] = name
-  local ok, value = P.catching.pcall(chunk, name, include.name)
+  local ok, value = P.catching.pcall(include.chunk, name, include.name)
   loading[name] = nil
   loading[#loading] = nil
   if not ok then raise(value, 0) end

@@ -1,0 +1,1 @@
+"""How close each path of llmspell is to the libraries underneath: `python -m benchmarks`."""

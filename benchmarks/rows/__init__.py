@@ -1,0 +1,35 @@
+"""The rows of the table, in their order; each module measures one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.rows import (
+    codec,
+    cold_llm,
+    cold_start,
+    fan_out,
+    host_call,
+    hostile,
+    waiting_memory,
+    warm_spell,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.measurement import Measurement
+
+ROWS: dict[str, Callable[[bool], list[Measurement]]] = {
+    "cold_start": cold_start.measure,
+    "cold_llm": cold_llm.measure,
+    "warm_spell": warm_spell.measure,
+    "host_call": host_call.measure,
+    "fan_out": fan_out.measure,
+    "waiting_memory": waiting_memory.measure,
+    "hostile": hostile.measure,
+    "codec": codec.measure,
+}
+"""Name to function; it takes whether to be short."""
+
+__all__ = ["ROWS"]

@@ -1,0 +1,1 @@
+console.log(String(await llm.complete("Say hello", { model: "openai/gpt-4o-mini" })));

@@ -1,0 +1,1 @@
+print(llm.complete("Say hello", { model = "openai/gpt-4o-mini" }))

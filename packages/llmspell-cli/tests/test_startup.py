@@ -1,0 +1,68 @@
+"""Start-up cost: what the command imports, counted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Cli
+
+FORBIDDEN = (
+    "dataclasses",
+    "httpx",
+    "importlib.metadata",
+    "json",
+    "litellm",
+    "llmspell_bridges",
+    "lupa",
+    "opentelemetry",
+    "pathlib",
+    "py_mini_racer",
+    "pydantic",
+    "rich",
+    "structlog",
+    "tomllib",
+    "xllamacpp",
+)
+# Measured on Python 3.11, and a tenth more; a new module on this path must be worth its price.
+CEILINGS = {"help": 114, "run": 218}
+
+
+def imported(cli: Cli, *args: str) -> set[str]:
+    """List what running the command imports beyond an interpreter that does nothing."""
+    return modules(cli, "-m", "llmspell_cli", *args) - modules(cli, "-c", "")
+
+
+def modules(cli: Cli, *args: str) -> set[str]:
+    """Run Python and list the modules that it imported, from the interpreter's own report."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *args],
+        cwd=cli.folder,
+        env=cli.env,
+        capture_output=True,
+        timeout=50,
+        check=True,
+    )
+    lines = done.stderr.decode().splitlines()
+    return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("args", [("--help",), ("run", "a.lua")], ids=["help", "run"])
+def test_heavy_modules_stay_out(cli: Cli, args: tuple[str, ...]) -> None:
+    """Neither the help nor a spell without LLM calls imports what only others need."""
+    cli.write("a.lua", "return 1")
+    new = imported(cli, *args)
+    heavy = {name for name in new if name in FORBIDDEN or name.partition(".")[0] in FORBIDDEN}
+    assert not heavy
+
+
+@pytest.mark.parametrize(("case", "args"), [("help", ("--help",)), ("run", ("run", "a.lua"))])
+def test_the_number_of_modules_is_bounded(cli: Cli, case: str, args: tuple[str, ...]) -> None:
+    """The modules that the command imports beyond a bare interpreter's stay below a ceiling."""
+    cli.write("a.lua", "")
+    assert len(imported(cli, *args)) <= CEILINGS[case]
+

@@ -1,0 +1,132 @@
+"""Case files: the packaged ones are whole, and a wrong one says where it is wrong."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmspell_core.engine import CAPABILITIES
+from llmspell_testkit import CaseFileError, load_cases, load_sources
+from llmspell_testkit.schema import FILE, schema_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+topic = "values"
+since = "0.1"
+[[case]]
+id = "one"
+description = "One is one."
+heading = "values#integers"
+source.lua = "return 1"
+expect.result = 1
+"""
+DECLINED_BY = {"lua": "bytes", "javascript": "float_identity"}
+"""What our engines' languages cannot tell apart, so that no source could show it."""
+
+
+def _load(folder: Path, text: str) -> None:
+    file = folder / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    load_cases([file])
+
+
+def test_the_contract_has_its_topics() -> None:
+    """Every topic of the contract has cases, 160 and more in all."""
+    cases = load_cases()
+
+    assert len(cases) >= 160
+    assert {case.topic for case in cases.values()} == {
+        "values",
+        "errors",
+        "params",
+        "calls",
+        "callbacks",
+        "handles",
+        "streams",
+        "text_records",
+        "builders",
+        "concurrency",
+        "limits",
+        "stdlib",
+        "syntax",
+        "includes",
+    }
+
+
+def test_every_capability_has_a_case() -> None:
+    """Whatever an engine can claim, some case holds it to."""
+    needed = {need for case in load_cases().values() for need in case.needs}
+
+    assert needed == set(CAPABILITIES)
+
+
+@pytest.mark.parametrize("language", ["lua", "javascript"])
+def test_every_case_is_written_in_both_languages(language: str) -> None:
+    """A case has a source in each of our languages, unless that one cannot tell it apart."""
+    missing = [
+        name
+        for name, case in load_cases().items()
+        if language not in case.source and DECLINED_BY[language] not in case.needs
+    ]
+
+    assert missing == []
+
+
+def test_no_description_is_used_twice() -> None:
+    """Each case shows a behaviour of its own."""
+    descriptions = [case.description for case in load_cases().values()]
+
+    assert len(set(descriptions)) == len(descriptions)
+
+
+def test_the_schema_is_up_to_date() -> None:
+    """The JSON Schema beside the cases is the one the types make."""
+    file = resources.files("llmspell_testkit") / "cases" / FILE
+
+    assert file.read_text(encoding="utf-8") == schema_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('id = "one"', 'id = "One!"', "case `One!`: Expected `str` matching regex"),
+        ("expect.result", "expect.reslut", "case `one`: .*reslut.* at `expect`"),
+        ("expect.result = 1", "expect.logs = []", "exactly one of `result` and `error`"),
+        ("expect.result = 1", 'expect.error.kind = "oops"', "no such kind of error: oops"),
+        ("expect.result = 1", 'expect.result = {"$int" = 1.5, a = 1}', r"one tag of \$null"),
+        ("source.lua", 'needs = ["magic"]\nsource.lua', "no such capability: magic"),
+        ("source.lua", "limits.speed = 1\nsource.lua", "case `one`: .*speed"),
+        ("source.lua", "limits.timeout_s = -1\nsource.lua", "must be positive"),
+        ("source.lua", 'then = "two"\nsource.lua', "`then` names no case: two"),
+        ("source.lua", "permissions.fly = true\nsource.lua", "case `one`: .*fly"),
+        ("source.lua", "deadline_s = 0\nsource.lua", "case `one`: .*> 0"),
+        ('heading = "values#integers"\n', "", "case `one`: .*heading"),
+        ('topic = "values"', "topic = 1", "mine.toml: Expected `str`"),
+        ('topic = "values"', "topic = ", "mine.toml: .*line 2"),
+    ],
+)
+def test_a_wrong_file_says_where(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The error of a wrong case file names the file, the case and what is wrong."""
+    with pytest.raises(CaseFileError, match=message) as caught:
+        _load(tmp_path, GOOD.replace(old, new))
+
+    assert str(caught.value).startswith(("mine.toml: ", "values.toml: "))
+
+
+def test_an_id_is_used_once(tmp_path: Path) -> None:
+    """Two cases of one id are refused."""
+    with pytest.raises(CaseFileError, match="another case has this id"):
+        _load(tmp_path, GOOD + GOOD[GOOD.index("[[case]]") :])
+
+
+def test_an_overlay_names_real_cases(tmp_path: Path) -> None:
+    """A source for a case that does not exist is refused."""
+    file = tmp_path / "overlay.toml"
+    file.write_text('values-int = "return 1"\nnosuch = "return 2"')
+
+    with pytest.raises(CaseFileError, match=r"overlay\.toml: case `nosuch`: there is no such case"):
+        load_sources(file, load_cases())
