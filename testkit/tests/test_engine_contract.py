@@ -263,7 +263,7 @@ def test_a_declined_known_failure_fails(contract: Contract) -> None:
 
 def test_every_configuration_is_held_to_the_contract(contract: Contract) -> None:
     """Each configuration runs every case, and its own declines are its own."""
-    configs = 'configs = {"one": EngineConfig(), "two": EngineConfig(isolation="inproc")}'
+    configs = 'configs = (EngineConfig(), EngineConfig(isolation="inproc"))'
 
     result = contract.run(more=configs)
 

@@ -8,7 +8,7 @@ The whole of a third party's test file::
 
     class TestMyEngine(EngineContract):
         engine = MyEngine
-        configs = {"inproc": EngineConfig(isolation="inproc")}
+        configs = (EngineConfig(isolation="inproc"),)
         sources = Path(__file__).with_name("my_sources.toml")
         known_failures = {"values-deep": "the parser stops at 20 levels, see issue 12"}
 """
@@ -50,17 +50,17 @@ SETTINGS = frozenset({"engine", "configs", "sources", "case_files", "known_failu
 class EngineContract:
     """Subclass it, name the engine, and run pytest.
 
-    `configs` are the configurations the engine must pass with, by a name of yours. `sources` is a
-    TOML file with the source of each case in the engine's language (case id = text); the packaged
-    cases have Lua and JavaScript. `case_files` adds cases of your own. `known_failures` maps a case
-    id to the reason why it fails today: it is strict, so an id that no case has fails, and so does
-    a case that passes.
+    `configs` are the configurations the engine must pass with, told apart by their isolation.
+    `sources` is a TOML file with the source of each case in the engine's language (case id = text);
+    the packaged cases have Lua and JavaScript. `case_files` adds cases of your own.
+    `known_failures` maps a case id to the reason why it fails today: it is strict, so an id that no
+    case has fails, and so does a case that passes.
 
     Nothing else can be overridden. Pin the testkit to a minor version: a new one may add cases.
     """
 
     engine: ClassVar[type[ScriptEngine]]
-    configs: ClassVar[Mapping[str, EngineConfig]] = {"default": EngineConfig()}
+    configs: ClassVar[Sequence[EngineConfig]] = (EngineConfig(),)
     sources: ClassVar[Path | None] = None
     case_files: ClassVar[Sequence[Path]] = ()
     known_failures: ClassVar[Mapping[str, str]] = {}
@@ -177,7 +177,7 @@ class EngineContract:
         unused = [
             name
             for name in self.known_failures
-            if all(self.declined(cases[name], config) for config in self.configs.values())
+            if all(self.declined(cases[name], config) for config in self.configs)
         ]
         assert not unused, f"known_failures names cases that are declined: {', '.join(unused)}"
 

@@ -38,7 +38,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "contract_limit" in metafunc.fixturenames:
         _each(metafunc, "contract_limit", _limits(contract))
     else:
-        metafunc.parametrize("contract_host", list(contract.configs), indirect=True, scope="class")
+        names = [config.isolation for config in contract.configs]
+        metafunc.parametrize(
+            "contract_host", contract.configs, ids=names, indirect=True, scope="class"
+        )
 
 
 def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
@@ -48,12 +51,12 @@ def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
 def _cases(contract: type[EngineContract]) -> list[Any]:
     return [
         pytest.param(
-            config_name,
+            config,
             case,
-            id=f"{config_name}-{case.id}",
+            id=f"{config.isolation}-{case.id}",
             marks=[pytest.mark.contract_declined(declined)] if declined else [],
         )
-        for config_name, config in contract.configs.items()
+        for config in contract.configs
         for case in contract.cases().values()
         for declined in [contract.declined(case, config)]
     ]
@@ -63,19 +66,19 @@ def _limits(contract: type[EngineContract]) -> list[Any]:
     from llmspell_testkit.engine import LIMIT_SETTERS
 
     return [
-        pytest.param(config_name, capability, id=f"{config_name}-{capability}")
-        for config_name in contract.configs
+        pytest.param(config, capability, id=f"{config.isolation}-{capability}")
+        for config in contract.configs
         for capability in LIMIT_SETTERS
     ]
 
 
 @pytest.fixture(scope="class")
 def contract_host(request: pytest.FixtureRequest) -> Iterator[EngineHost]:
-    """Hold the engine under test, configured as the parameter names, for all tests of a class."""
+    """Hold the engine under test, configured as the parameter says, for all tests of a class."""
     from llmspell_testkit.host import EngineHost
 
     contract = request.cls
-    host = EngineHost(contract.engine, contract.configs[request.param])
+    host = EngineHost(contract.engine, request.param)
     yield host
     host.close()
 

@@ -146,23 +146,35 @@ async def test_a_slow_provider_runs_into_the_time_out(ask: Any, mock: Any) -> No
     assert asyncio.get_running_loop().time() - started < 2
 
 
-async def test_cancelling_a_call_closes_its_request(
-    session: Session, mock: Any, llmock_server: Any
-) -> None:
-    """The connection ends with the call, and its reservation too."""
-    mock.reply("word " * 2000).pace(5)
-    handle: Any = await call(session, "llm", "stream", ["Hi"])
-    await call(session, handle.id, "next", [1])
-    task = asyncio.create_task(call(session, "llm", "complete", ["Hi"]))
-    mock.delay(4)
-    while llmock_server.state.journal.in_flight < 2:  # noqa: ASYNC110 - it lives in a thread
-        await asyncio.sleep(0)
+async def test_cancelling_a_call_closes_its_request(bridge: LlmBridge) -> None:
+    """The provider sees the connection end; the prompt is charged, the reservation is gone."""
+    asked, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()  # to the end: until the other side closes
+        hung_up.set()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    settings = {
+        "providers": {"openai": {"base_url": address, "api_key": KEY}},
+        "prices": {"openai/gpt-4o": {"input_usd": 10, "output_usd": 20}},
+    }
+    session = Session(bridges={"llm": LlmBridge.from_settings(settings)})
+    task = asyncio.create_task(call(session, "llm", "complete", ["Hi", {"model": "openai/gpt-4o"}]))
+    await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await session.close()
+    async with asyncio.timeout(5):
+        await hung_up.wait()
     assert session.ledger.reserved_usd == 0
     assert session.ledger.usage.cost_usd > 0
+    server.close()
+    await server.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -11,4 +11,4 @@ class TestJavaScript(EngineContract):
     """In workers, and in this process."""
 
     engine = JavaScriptEngine
-    configs = {"worker": EngineConfig(), "inproc": EngineConfig(isolation="inproc")}
+    configs = (EngineConfig(), EngineConfig(isolation="inproc"))

@@ -11,4 +11,4 @@ class TestLua(EngineContract):
     """In workers, and in this process."""
 
     engine = LuaEngine
-    configs = {"worker": EngineConfig(), "inproc": EngineConfig(isolation="inproc")}
+    configs = (EngineConfig(), EngineConfig(isolation="inproc"))

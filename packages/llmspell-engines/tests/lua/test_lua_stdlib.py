@@ -203,7 +203,7 @@ def test_console_shows_values() -> None:
     host.start(source)
     assert host.logs == [
         ("log", 'a b 1 1.0 null null true {"a":[1,"x",null],"b":1} {} []'),
-        ("info", '{[1.5]: 1, "f": <function>, "n": nan}'),
+        ("info", '{[1.5]:1,"f":<function>,"n":nan}'),
         ("warn", "workflow.sequential: 0x00000001 bridge t: 0x00000002"),
         ("error", "mine validation error: no method t.fail"),
         ("debug", "ééé \ufffd"),

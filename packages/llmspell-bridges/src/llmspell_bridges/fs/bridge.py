@@ -135,7 +135,7 @@ class FsBridge(Bridge):
             await self._make_folders(os.path.dirname(path) or ".", ctx.where)  # noqa: PTH120
         try:
             work = partial(files.write, where=ctx.where, data=data, stopped=stop.is_set)
-            return await self._do(path, "write", ctx.where, work)
+            return await self._do(path, "write", ctx.where, work, creating=True)
         except asyncio.CancelledError:
             stop.set()  # the thread cannot be stopped, but it can leave the old file
             raise
@@ -152,7 +152,7 @@ class FsBridge(Bridge):
     ) -> int:
         """Add to the end of a file, which is made if there is none."""
         work = partial(files.append, where=ctx.where, data=as_bytes(content))
-        return await self._do(path, "write", ctx.where, work)
+        return await self._do(path, "write", ctx.where, work, creating=True)
 
     @method(effects=("read",), example={"path": "."}, returns="Entries with name, type and size")
     async def list(self, path: Path = ".", *, ctx: CallContext) -> list[files.Entry]:  # noqa: A003 - the name that scripts call it by
@@ -208,8 +208,9 @@ class FsBridge(Bridge):
         work: Callable[[Place], T],
         *,
         follow: bool = True,
+        creating: bool = False,
     ) -> T:
-        with translated(where, path):
+        with translated(where, path, creating=creating):
             use = partial(self._policy.use, path, access, where, work, follow=follow)
             return await asyncio.to_thread(use)
 

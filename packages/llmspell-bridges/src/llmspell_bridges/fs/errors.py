@@ -40,14 +40,19 @@ _RETRYABLE = frozenset({"busy", "changed"})
 
 
 @contextmanager
-def translated(where: str, path: str) -> Iterator[None]:
-    """Turn an `OSError` about `path` into a `FileSystemError`; `where` is such as ``fs.read``."""
+def translated(where: str, path: str, *, creating: bool = False) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a `FileSystemError`; `where` is such as ``fs.read``.
+
+    When `creating` a file, what is not found is its folder.
+    """
     try:
         yield
     except LlmspellError:  # some are an OSError as well
         raise
     except OSError as error:
         reason, what = _MEANING.get(error.errno or 0, ("io", f"{error.strerror or error}"))
+        if creating and error.errno == errno.ENOENT:
+            what = "its folder does not exist; make it with `fs.mkdir`"
         raise problem(where, path, reason, what) from error
 
 

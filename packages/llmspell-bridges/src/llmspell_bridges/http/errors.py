@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -39,7 +40,8 @@ def translated(request: Request, url: URL) -> Iterator[None]:
         what = "the connection ended before the body was whole; ask again"
         raise bad_response(request, url, what, retryable=True) from error
     except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or error.os_error
+        number = error.os_error.errno
+        reason = os.strerror(number).lower() if number else "no address answers"
         what = f"it cannot be reached ({reason}); is it running, and is the port right?"
         raise network(request, url, what) from error
     except aiohttp.ServerDisconnectedError as error:

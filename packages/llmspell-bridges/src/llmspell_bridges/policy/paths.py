@@ -111,7 +111,7 @@ class PathPolicy:
         _check_text(path, where)
         clean = self.clean(path)
         if not self._covers(access, clean):
-            raise denied(access, path)
+            raise denied(access, clean if ".." in path else path)
         if follow:
             resolved = os.path.realpath(clean)
         else:
