@@ -13,6 +13,7 @@ from benchmarks.timing import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
 HERE = Path(__file__).parent
 SPELLS = HERE / "spells"
@@ -48,9 +49,7 @@ def llmspell(*arguments: str) -> list[str]:
     return [str(command), *arguments]
 
 
-def run_once(
-    command: Sequence[str], expected: str, extra: Mapping[str, str] | None = None
-) -> Cost:
+def run_once(command: Sequence[str], expected: str, extra: Mapping[str, str] | None = None) -> Cost:
     """Run `command` to its end, check what it printed, and return what it took.
 
     Raises:
@@ -78,6 +77,12 @@ def run_once(
     return Cost(wall_s, usage.ru_utime + usage.ru_stime)
 
 
+def children() -> set[int]:
+    """List the processes that are this one's own children; Linux only."""
+    texts = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
+    return {int(pid) for text in texts for pid in text.split()}
+
+
 class Server:
     """A program that stays and answers one line with one line; use it as a context manager."""
 
@@ -92,7 +97,7 @@ class Server:
         )
         self.greeting = self._read()
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         """Nothing: it runs already."""
         return self
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from benchmarks.measurement import Measurement
 
 _HEAD = ("figure", "ours", "control", "ratio", "target", "")
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _ROW = 26
+_FONT = 'font-family="sans-serif"'
 _LEFT, _RIGHT, _BAR = 390, 210, 400
 
 
@@ -21,7 +23,9 @@ def table(measurements: Sequence[Measurement]) -> str:
     """Lay the measurements out for a terminal, or for Markdown."""
     lines = [_HEAD, *(_cells(one) for one in measurements)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(_HEAD))]
-    shown = ["| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in lines]
+    shown = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in lines
+    ]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(shown)
 
@@ -40,7 +44,7 @@ def _cells(one: Measurement) -> tuple[str, ...]:
 def _target(one: Measurement) -> str:
     if one.target is None:
         return ""
-    return f"≤ {one.target:g} " + ("×" if one.bounds == "ratio" else one.unit)
+    return f"≤ {one.target:g} " + (_TIMES if one.bounds == "ratio" else one.unit)
 
 
 def _verdict(one: Measurement) -> str:
@@ -65,8 +69,7 @@ def chart(machine: Mapping[str, str], measurements: Sequence[Measurement]) -> st
     width, height = _LEFT + _BAR + _RIGHT, top + _ROW * len(shown) + 34
     limit = _LEFT + _BAR // 2
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {_FONT}>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(12, 24, "How much of its target each figure uses (shorter is better)", size=16),
         _text(12, 46, f"{machine['processor']}; Python {machine['python']}", fill="#666666"),
@@ -76,7 +79,9 @@ def chart(machine: Mapping[str, str], measurements: Sequence[Measurement]) -> st
         y = top + _ROW * number
         length = max(2, min(used, 2.0) * _BAR / 2)
         color = "#2f7d4f" if one.reached else "#b3402e"
-        figure = f"{one.value:.3g} {one.unit}" if one.bounds == "value" else f"{one.ratio:.2f} ×"
+        figure = (
+            f"{one.value:.3g} {one.unit}" if one.bounds == "value" else f"{one.ratio:.2f} {_TIMES}"
+        )
         parts += [
             _text(_LEFT - 10, y + 17, one.what, anchor="end"),
             f'<rect x="{_LEFT}" y="{y + 4}" width="{length:.0f}" height="{_ROW - 8}" fill="{color}"/>',

@@ -15,12 +15,14 @@ def make(language: str) -> Callable[[str], object]:
     if language == "lua":
         from lupa import lua54
 
-        return lua54.LuaRuntime(encoding="latin-1").execute
+        execute: Callable[[str], object] = lua54.LuaRuntime(encoding="latin-1").execute
+        return execute
     from py_mini_racer import MiniRacer
 
     context = MiniRacer()
-    context.eval("1")
-    return context.eval
+    evaluate: Callable[[str], object] = context.eval
+    evaluate("1")
+    return evaluate
 
 
 run = make(sys.argv[1])

@@ -38,7 +38,7 @@ def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature o
         ),
         Measurement(
             name="cold_llm.cpu",
-            what="the same in processor time",
+            what="hello with one LLM call, processor time",
             value=cpu_ms(ours),
             control=cpu_ms(theirs),
             unit="ms",

@@ -42,7 +42,7 @@ def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature o
         found.append(
             Measurement(
                 name=f"cold_start.{language}.cpu",
-                what="the same in processor time",
+                what=f"`llmspell run hello{suffix}`, processor time",
                 value=cpu_ms(ours),
                 control=cpu_ms(theirs),
                 unit="ms",

@@ -14,7 +14,10 @@ from llmspell_core import Bridge, Runtime, method
 
 _SCRIPTS = {
     "lua": ("local n = 0 for i = 1, params.n do n = t.next(n) end return n", 50.0),
-    "javascript": ("let n = 0; for (let i = 0; i < params.n; i++) n = await t.next(n); return n", 400.0),
+    "javascript": (
+        "let n = 0; for (let i = 0; i < params.n; i++) n = await t.next(n); return n",
+        400.0,
+    ),
 }
 """For each language: a spell that makes `n` calls one after another, and the target in µs."""
 _FRAME = b"x" * 28

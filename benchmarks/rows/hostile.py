@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 from benchmarks.measurement import Measurement
+from benchmarks.programs import children
 from llmspell_core import Limits, LlmspellError, Runtime
 
 _LIMIT_S = 1.0
@@ -67,22 +67,17 @@ async def _measure(language: str, *, short: bool) -> Measurement:
 async def _death(runtime: Runtime, language: str, script: str) -> float:
     """Return the seconds from giving the script to the runtime until its process is gone."""
     await asyncio.sleep(0.1)
-    before = _children()
+    before = children()
     started = time.perf_counter()
     try:
         result = await runtime.run(script, language=language)
     except LlmspellError as error:
         seconds = time.perf_counter() - started
         if error.kind == "limit" and error.details.get("limit") == "timeout":
-            if not before - _children():
+            if not before - children():
                 text = f"a worker outlived its run: {script}"
                 raise RuntimeError(text) from error
             return seconds
         raise
     text = f"{script} ended by itself: {result.value!r}"
     raise RuntimeError(text)
-
-
-def _children() -> set[int]:
-    texts = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
-    return {int(pid) for text in texts for pid in text.split()}

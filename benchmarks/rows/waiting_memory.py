@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measurement import Measurement
+from benchmarks.programs import children
 from llmspell_core import CancelledSpellError, Runtime
 
 _SCRIPTS = {"lua": ("util.sleep(3600000)", 2.0), "javascript": ("await util.sleep(3600000)", 5.0)}
@@ -53,13 +54,11 @@ async def _megabytes(language: str, script: str, spells: int) -> float:
 
 async def _workers(count: int) -> list[int]:
     """Wait until this process has `count` children and they sit still; leave the zygote out."""
-    tasks = Path("/proc/self/task")
     still = 0
     pids: list[int] = []
     while still < _SETTLED:
         await asyncio.sleep(0.2)
-        texts = [(task / "children").read_text() for task in tasks.iterdir()]
-        pids = sorted(int(pid) for text in texts for pid in text.split())
+        pids = sorted(children())
         still = still + 1 if len(pids) == count else 0
     # the first child is the zygote, the last is not running a spell: a median knows neither
     return pids

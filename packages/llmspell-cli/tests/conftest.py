@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "llmspell_cli"]
 LANGUAGES = ("lua", "js")
@@ -67,7 +67,9 @@ def cli(tmp_path: Path) -> Cli:
 def plugin(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], None]:
     """Install a distribution for the command: its entry points and the module they name."""
     folder = tmp_path_factory.mktemp("plugins")
-    cli.env["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [cli.env.get("PYTHONPATH")])])
+    cli.env["PYTHONPATH"] = os.pathsep.join(
+        [str(folder), *filter(None, [cli.env.get("PYTHONPATH")])]
+    )
 
     def install(entry_points: str, module: str) -> None:
         info = folder / "acme_plugin-1.0.dist-info"

@@ -53,7 +53,9 @@ def test_empty_spells_do_nothing(cli: Cli, suffix: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["lua", "js"])
-@pytest.mark.parametrize("start", ["\ufeff", "#!/usr/bin/env llmspell\n", "\r\n\r\n", "\ufeff#!x\r\n"])
+@pytest.mark.parametrize(
+    "start", ["\ufeff", "#!/usr/bin/env llmspell\n", "\r\n\r\n", "\ufeff#!x\r\n"]
+)
 def test_marks_at_the_start_keep_line_numbers(cli: Cli, suffix: str, start: str) -> None:
     """A BOM, a shebang and CRLF are no part of the script, and lines keep their numbers."""
     fail = {"lua": 'error("boom")', "js": 'throw new Error("boom")'}[suffix]
@@ -140,7 +142,10 @@ def test_a_script_error_shows_the_way_there(cli: Cli, suffix: str) -> None:
     lines = cli("run", f"a.{suffix}").stderr.splitlines()
     assert lines[0].startswith(f"a.{suffix}:2")
     assert lines[0].endswith(": boom")
-    assert [line.split()[1].split(":")[1] for line in lines[1:3]] == ["2", "5" if suffix == "lua" else "6"]
+    assert [line.split()[1].split(":")[1] for line in lines[1:3]] == [
+        "2",
+        "5" if suffix == "lua" else "6",
+    ]
 
 
 @pytest.mark.usefixtures("faulty")

@@ -73,7 +73,11 @@ def test_info_of_a_bridge_and_a_method(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     ("topic", "words"),
-    [("lml", "did you mean `llm`"), ("llm.complet", "did you mean `complete`"), ("util", "no bridge")],
+    [
+        ("lml", "did you mean `llm`"),
+        ("llm.complet", "did you mean `complete`"),
+        ("util", "no bridge"),
+    ],
 )
 def test_info_of_what_is_not_there(cli: Cli, topic: str, words: str) -> None:
     """A topic that is unknown is a usage error that suggests another."""
@@ -82,9 +86,7 @@ def test_info_of_what_is_not_there(cli: Cli, topic: str, words: str) -> None:
     assert words in done.stderr
 
 
-def test_a_broken_plugin_is_listed_and_named(
-    cli: Cli, plugin: Callable[[str, str], None]
-) -> None:
+def test_a_broken_plugin_is_listed_and_named(cli: Cli, plugin: Callable[[str, str], None]) -> None:
     """A plugin that cannot be imported does not keep the others from being listed."""
     plugin("[llmspell.bridges]\nbroken = acme_plugin:X\n", "import nonsense_module\n")
     done = cli("info", "bridges")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import llmspell_cli
 import llmspell_core
-import pytest
 
 
 def test_every_public_name_of_core_is_here() -> None:

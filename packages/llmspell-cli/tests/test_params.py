@@ -68,6 +68,7 @@ def test_a_header_converts_and_fills_in(trip: Cli) -> None:
         (["city"], ["NAME=TEXT"]),
         (["=a"], ["NAME=TEXT"]),
         (["city=a", "stops:=[1"], ["`stops` is not JSON"]),
+        (["city=a", "stops:=[99999999999999999999]"], ["params.stops[0]", "64 bits"]),
     ],
 )
 def test_wrong_parameters_are_usage_errors(trip: Cli, params: list[str], words: list[str]) -> None:

@@ -54,7 +54,9 @@ def test_other_levels_go_to_stderr(cli: Cli, level: str) -> None:
 
 def test_quiet_keeps_errors_only(cli: Cli) -> None:
     """With --quiet stderr has errors alone."""
-    done = cli("exec", 'console.info("a") console.warn("b") console.error("c")', "-l", "lua", "--quiet")
+    done = cli(
+        "exec", 'console.info("a") console.warn("b") console.error("c")', "-l", "lua", "--quiet"
+    )
     assert done.stderr == "c\n"
 
 
@@ -103,7 +105,9 @@ def test_isolation(cli: Cli, level: str) -> None:
 
 def test_require_lock_fails_closed(cli: Cli) -> None:
     """Where there is no kernel lock, --require-lock runs nothing; where there is one, it runs."""
-    done = cli("exec", 'print("ran") return 1', "-l", "lua", "--require-lock", "--isolation", "process")
+    done = cli(
+        "exec", 'print("ran") return 1', "-l", "lua", "--require-lock", "--isolation", "process"
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert "lock" in done.stderr
 

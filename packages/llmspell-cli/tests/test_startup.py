@@ -65,4 +65,3 @@ def test_the_number_of_modules_is_bounded(cli: Cli, case: str, args: tuple[str, 
     """The modules that the command imports beyond a bare interpreter's stay below a ceiling."""
     cli.write("a.lua", "")
     assert len(imported(cli, *args)) <= CEILINGS[case]
-

@@ -59,7 +59,9 @@ def test_controls_in_results_and_errors_are_stripped(cli: Cli) -> None:
     """Nor do those in its result, or in its error."""
     env = {"NO_COLOR": "1"}
     cli.write("a.lua", "return params.text")
-    assert on_terminal(cli, "run", "a.lua", "--param", f"text={HOSTILE}", env=env)[1] == CLEAN + "\n"
+    assert (
+        on_terminal(cli, "run", "a.lua", "--param", f"text={HOSTILE}", env=env)[1] == CLEAN + "\n"
+    )
     cli.write("b.lua", "error(params.text)")
     code, shown = on_terminal(cli, "run", "b.lua", "--param", f"text={HOSTILE}", env=env)
     assert (code, shown) == (1, f"b.lua:1: {CLEAN}\n")
@@ -79,7 +81,9 @@ def test_json_on_a_terminal_is_escaped(cli: Cli) -> None:
     assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066")
 
 
-@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+@pytest.mark.parametrize(
+    ("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
 def test_colours(cli: Cli, env: dict[str, str], coloured: bool) -> None:  # noqa: FBT001 - a parameter
     """Errors are coloured on a terminal, unless its user or its type refuse that."""
     _, shown = on_terminal(cli, "exec", 'error("boom")', "-l", "lua", env=env)

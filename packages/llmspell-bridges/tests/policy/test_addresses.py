@@ -78,7 +78,16 @@ def test_nothing_that_the_standard_library_calls_local_is_ordinary(
 
 @pytest.mark.parametrize(
     "host",
-    ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "127.0.0.1.", "1.2.3", "999.1.1.1"]
+    [
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "127.1",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "1.2.3",
+        "999.1.1.1",
+    ]
     + ["fe80::1%eth0", "1::2::3", "0x", "example.0x1f"],
 )
 def test_a_number_that_some_resolvers_take_for_an_address_is_no_host(host: str) -> None:

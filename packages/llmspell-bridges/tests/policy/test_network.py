@@ -105,7 +105,8 @@ def test_a_number_is_not_a_host() -> None:
 
 
 @pytest.mark.parametrize(
-    "grant", ["", "https://example.org", "example.org/path", "a.*.org", "x:0", "x:99999", "u@x", "a b"]
+    "grant",
+    ["", "https://example.org", "example.org/path", "a.*.org", "x:0", "x:99999", "u@x", "a b"],
 )
 def test_a_grant_that_is_no_host_says_what_is(grant: str) -> None:
     """A grant that could never match is a mistake of the configuration."""

@@ -52,11 +52,13 @@ async def _start(host: Host, wanted: str) -> None:
 
 
 def _suffix(args: Sequence[str]) -> str:
-    """Find the first argument that is a file, and its suffix."""
+    """Find the first argument that is a file other than one of parameters, and its suffix."""
     for arg in args[1:]:
-        suffix = os.path.splitext(arg)[1]  # noqa: PTH122 - pathlib costs 5 ms here
-        if suffix and not arg.startswith("-") and os.path.isfile(arg):  # noqa: PTH113 - as above
-            return suffix.lower()
+        suffix = os.path.splitext(arg)[1].lower()  # noqa: PTH122 - pathlib costs 5 ms here
+        if suffix in ("", ".json", ".toml") or arg.startswith("-"):
+            continue
+        if os.path.isfile(arg):  # noqa: PTH113 - as above
+            return suffix
     return ""
 
 

@@ -50,15 +50,8 @@ def exit_code(error: LlmspellError) -> int:
     for cls, code in _CODES:
         if isinstance(error, cls):
             return code
-    before = isinstance(error, (ValidationError, ConversionError, UnsupportedError))
-    from_script = error.bridge or error.method or error.traceback
-    if before and not from_script and not _of_result(error):
-        return USAGE
-    return SCRIPT
-
-
-def _of_result(error: LlmspellError) -> bool:
-    """Say whether it is about what the script returned, which has no place in the script."""
-    if not isinstance(error, ConversionError):
-        return False
-    return not (error.path or "").startswith("params")
+    if error.bridge or error.method or error.traceback:
+        return SCRIPT
+    if isinstance(error, ConversionError):  # of a parameter, or of the script's result
+        return USAGE if (error.path or "").startswith("params") else SCRIPT
+    return USAGE if isinstance(error, (ValidationError, UnsupportedError)) else SCRIPT

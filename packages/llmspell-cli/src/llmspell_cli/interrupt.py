@@ -67,10 +67,5 @@ def _raise(number: int, _: FrameType | None) -> NoReturn:
 
 def _end(number: int, output: Output) -> NoReturn:
     """End at once; workers and local models die with their host."""
-    report(output)
+    output.interrupted()
     os._exit(CODES[signal.Signals(number)])
-
-
-def report(output: Output) -> None:
-    """Say that it was interrupted."""
-    output.failure("cancelled", "interrupted")

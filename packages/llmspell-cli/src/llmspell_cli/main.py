@@ -32,7 +32,7 @@ def main() -> NoReturn:
 
 def run(args: Sequence[str]) -> int:
     """Run the command line `args` and return the exit code."""
-    from llmspell_cli.interrupt import Interrupted, OutputClosed, install, report
+    from llmspell_cli.interrupt import Interrupted, OutputClosed, install
     from llmspell_cli.output import Output
 
     output = Output.for_arguments(args)
@@ -41,7 +41,7 @@ def run(args: Sequence[str]) -> int:
         _silence_warnings(output)
         code = _run(args, output)
     except Interrupted as interrupted:
-        report(output)
+        output.interrupted()
         code = interrupted.code
     except OutputClosed:
         code = 0  # decided below

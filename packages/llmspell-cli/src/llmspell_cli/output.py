@@ -43,6 +43,7 @@ class Output:
         self._colour = terminal.wants_colour(ERR)
         self._line_open = False
         self._document_written = False
+        self._interrupted = False
 
     @classmethod
     def for_arguments(cls, args: Sequence[str]) -> Output:
@@ -143,6 +144,17 @@ class Output:
             from llmspell_cli.as_json import plain_error
 
             self.document({"error": plain_error(kind, message)})
+
+    def interrupted(self, more: dict[str, Any] | None = None) -> None:
+        """Say, once, that a signal ended the command."""
+        if self._interrupted:
+            return
+        self._interrupted = True
+        self._show("interrupted")
+        if self.json:
+            from llmspell_cli.as_json import plain_error
+
+            self.document({"error": plain_error("cancelled", "interrupted"), **(more or {})})
 
     def python_traceback(self, error: BaseException) -> None:
         """Show where in llmspell it happened: for ``--debug`` alone."""

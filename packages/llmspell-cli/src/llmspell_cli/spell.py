@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from llmspell_cli import exit_codes
+from llmspell_cli.interrupt import Interrupted
 from llmspell_cli.options import budget_from, limits_from, permissions_from
 from llmspell_cli.params import gather_params, read_stdin
 from llmspell_core.budget import Ledger
@@ -63,6 +64,10 @@ class _Spell:
                 self.write_event({"event": "failed", "kind": error.kind, "message": error.message})
                 self.output.error(error, self.spent())
                 return exit_codes.exit_code(error)
+            except Interrupted:
+                self.write_event({"event": "failed", "kind": "cancelled", "message": "interrupted"})
+                self.output.interrupted(self.spent())
+                raise
             self.write_event({"event": "done", "result": value})
         if self.output.json:
             self.output.document({"result": value, **self.spent()})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_core.bridge import Bridge, Callback
 from llmspell_core.budget import Ledger
-from llmspell_core.errors import InternalError, LimitError, LlmspellError
+from llmspell_core.errors import InternalError, LlmspellError
 from llmspell_core.handles import CLOSE_TIMEOUT_S, HandleTable
 from llmspell_core.limits import Limits, limit_error
 from llmspell_core.permissions import Permissions
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Invoker = Callable[[int, Sequence[Value]], Awaitable[Value]]
     Recorder = Callable[[dict[str, Any]], None]
 
-ACTIVE_CALLBACKS = 48
-"""Callbacks that may run at once; fewer than the calls in flight, so that they cannot deadlock."""
+ACTIVE_CALLBACKS = 1024
+"""Callbacks that may run at once in one spell."""
 
 
 class Session:
@@ -107,7 +107,7 @@ class Session:
             text = "this engine cannot run the script's functions now"
             raise InternalError(text)
         if self._active_callbacks >= ACTIVE_CALLBACKS:
-            raise _too_many_callbacks(self.limits)
+            raise limit_error("callbacks", ACTIVE_CALLBACKS)
         self._active_callbacks += 1
         try:
             return await self.invoker(number, args)
@@ -146,11 +146,3 @@ class Session:
         """Hand one event to the recorder, if there is one."""
         if self.recorder is not None:
             self.recorder(event)
-
-
-def _too_many_callbacks(limits: Limits) -> LimitError:
-    text = (
-        f"callbacks call callbacks deeper than {limits.callback_nesting} levels, "
-        f"or more than {ACTIVE_CALLBACKS} run at once"
-    )
-    return LimitError(text, limit="callback_nesting", value=limits.callback_nesting)

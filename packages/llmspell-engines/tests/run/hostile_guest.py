@@ -72,7 +72,9 @@ class HostileGuest:
         self.emit(p.FAILED, 0, pack("oops"))
 
     def failure_of_an_unknown_kind(self) -> None:
-        self.emit(p.FAILED, 0, pack({"kind": "root", "message": "m", "traceback": [{"line": 1}, 5]}))
+        self.emit(
+            p.FAILED, 0, pack({"kind": "root", "message": "m", "traceback": [{"line": 1}, 5]})
+        )
 
     def failure_with_a_huge_message(self) -> None:
         self.emit(p.FAILED, 0, pack({"kind": "runtime", "message": "x" * 1_000_000}))
@@ -92,7 +94,7 @@ class HostileGuest:
     def forged_handle(self) -> None:
         self.call(1, 12345, "next", [])
         self.call(2, "demo", "take", [msgspec.msgpack.Ext(p.EXT_HANDLE, pack([99]))])
-        self.call(3, True, "x", [])
+        self.emit(p.CALL, 3, pack([True, "x", []]))
         self.call(4, "demo", "wait")
         self.emit(p.CALL, 5, b"\x93")
         self.emit(p.RELEASE, 4711, pack(None))

@@ -56,6 +56,7 @@ class Demo(Bridge):
 
 
 async def run(source: str, demo: Demo | None = None, **options: Any) -> Any:
+    """Run the hostile guest's method called `source`."""
     session = Session(bridges={"demo": demo or Demo()}, name="bad.x", **options)
     async with asyncio.timeout(20), await HostileEngine.create(EngineConfig(spares=0)) as engine:
         try:
@@ -78,7 +79,7 @@ def _guest_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ("call_twice_with_one_number", InternalError, "a call out of order"),
+        ("call_twice_with_one_number", InternalError, "a call with the number of another one"),
         ("flood_of_calls", InternalError, "more calls in flight than allowed"),
         ("answer_nobody_asked_for", InternalError, "an answer to a callback that nobody invoked"),
         ("second_ready", InternalError, "an unexpected message of kind 64"),

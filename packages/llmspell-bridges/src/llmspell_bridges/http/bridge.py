@@ -27,10 +27,10 @@ Json = Annotated[Any, "A value to send as JSON"]
 Form = Annotated[dict[str, Any] | None, "Fields to send as a form"]
 Body = Annotated[Data | None, "A body to send as it is"]
 Timeout = Annotated[
-    float | None, msgspec.Meta(gt=0, description="Seconds for all of it; default 30")
+    Annotated[float, msgspec.Meta(gt=0)] | None, "Seconds for all of it; default 30"
 ]
 MaxBytes = Annotated[
-    int | None, msgspec.Meta(ge=1, description="The most bytes of a body; default 10 MiB")
+    Annotated[int, msgspec.Meta(ge=1)] | None, "The most bytes of a body; default 10 MiB"
 ]
 Follow = Annotated[bool, "Follow redirects, at most ten; each is checked again"]
 Binary = Annotated[bool, "Leave the body as bytes, in the field `bytes`"]

@@ -150,10 +150,12 @@ class Client:
         from yarl import URL
 
         try:
-            return parse_url(str(url.join(URL(location))), request.where)
+            target = parse_url(str(url.join(URL(location))), request.where)
+            self._policy.check_host(target.raw_host or "", target.port or 0, request.where)
         except ValueError as error:
             what = f"it redirects to what is not an address: {str(error)[:200]}"
             raise bad_response(request, url, what) from None
+        return target
 
     async def _send(
         self, request: Request, url: URL, method: str, headers: dict[str, str], body: bytes | None

@@ -112,6 +112,7 @@ class PathPolicy:
         clean = self.clean(path)
         if not self._covers(access, clean):
             raise denied(access, clean if ".." in path else path)
+        self.protected.check_path(clean, path)
         if follow:
             resolved = os.path.realpath(clean)
         else:

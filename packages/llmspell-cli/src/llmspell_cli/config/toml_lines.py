@@ -89,20 +89,20 @@ def _steps(text: str) -> Iterator[tuple[str, Path, int]]:
     parts: list[str] = []
     joined = False
     for found in _TOKEN.finditer(text):
-        token = found[0]
-        if token in _UNCLOSED:
+        mark = found[0]
+        if mark in _UNCLOSED:
             return
-        if token == ".":
+        if mark == ".":
             joined = True
-        elif token in _MARKS:
-            yield token, tuple(parts), line
+        elif mark in _MARKS:
+            yield mark, tuple(parts), line
             parts, joined = [], False
-        elif not token.startswith("#"):
-            parts = [*parts, _name(token)] if joined else [_name(token)]
+        elif not mark.startswith("#"):
+            parts = [*parts, _name(mark)] if joined else [_name(mark)]
             joined = False
             if len(parts) > MAX_PARTS:
                 raise TooDeepError(line)
-        line += token.count("\n")
+        line += mark.count("\n")
 
 
 def _name(token: str) -> str:

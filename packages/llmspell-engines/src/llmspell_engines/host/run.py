@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections import Counter
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 IN_FLIGHT_BYTES = 32 * 1024 * 1024
 """Bytes of arguments being worked on above which the worker is not read any further."""
+UNSENT_BYTES = 256 * 1024 * 1024
+"""Bytes of answers that a worker leaves unread before its run is ended."""
 _REMEMBERED_ERRORS = 1000
 _MAX_ID = 2**32 - 1
 
@@ -50,7 +53,7 @@ class Run:
         self._started = 0.0
         self._done = False
         self._calls: dict[int, tuple[asyncio.Task[None], str, int]] = {}
-        self._last_call = 0
+        self._in_flight: Counter[int] = Counter()
         self._in_flight_bytes = 0
         self._invocations: dict[int, tuple[asyncio.Future[Value], int]] = {}
         self._next_invocation = 1
@@ -129,20 +132,25 @@ class Run:
             self._broken(f"a message that cannot be read: {error.message}")
 
     def _on_call(self, number: int, payload: bytes) -> None:
-        if number <= self._last_call or len(self._calls) >= self._session.limits.calls_in_flight:
-            self._broken("a call out of order, or more calls in flight than allowed")
+        if number in self._calls:
+            self._broken("a call with the number of another one")
             return
-        self._last_call = number
         try:
             target, method, args, parent = _call_parts(decode(payload, arguments=True))
         except ConversionError as error:
             self._answer_error(number, error)
             return
         depth = self._invocations[parent][1] if parent in self._invocations else 0
+        if self._in_flight[depth] >= self._session.limits.calls_in_flight:
+            self._broken("more calls in flight than allowed")
+            return
+        self._in_flight[depth] += 1
         task = self._loop.create_task(self._call(number, target, method, args, depth))
         where = f"{target}.{method}" if isinstance(target, str) else method
         self._calls[number] = (task, where, len(payload))
         self._weigh(len(payload))
+        # again, for a task that is cancelled before it starts
+        task.add_done_callback(lambda _: self._free(number, depth))
 
     def _weigh(self, more: int) -> None:
         """Hold the worker back while too many bytes of its arguments are being worked on."""
@@ -157,14 +165,22 @@ class Run:
     ) -> None:
         _depth.set(depth)
         try:
-            value = await dispatch.call(self._session, target, method, args)
-            self._send(p.RESULT, number, encode(value))
+            payload = encode(await dispatch.call(self._session, target, method, args))
         except LlmspellError as error:
+            self._free(number, depth)
             self._answer_error(number, error)
-        finally:
-            _, _, weight = self._calls.pop(number, (None, "", 0))
+            return
+        self._free(number, depth)
+        self._send(p.RESULT, number, payload)
+        if self._worker.unsent_bytes > UNSENT_BYTES:
+            self._session.fail(limit_error("unread answers", UNSENT_BYTES))
+
+    def _free(self, number: int, depth: int) -> None:
+        """Free the call's place, before its answer leaves: the guest reuses it at once."""
+        _, _, weight = self._calls.pop(number, (None, "", -1))
+        if weight >= 0:
+            self._in_flight[depth] -= 1
             self._weigh(-weight)
-        await self._worker.drain()
 
     def _answer_error(self, number: int, error: LlmspellError) -> None:
         if len(self._errors) < _REMEMBERED_ERRORS:
@@ -259,7 +275,7 @@ class Run:
             allowed = self._session.limits.callback_nesting
             text = f"callbacks call callbacks deeper than {allowed} levels"
             raise LimitError(text, limit="callback_nesting", value=allowed)
-        payload = encode([number, list(args)])
+        payload = encode([number, list(args), depth])
         invocation = self._next_invocation
         self._next_invocation += 1
         future: asyncio.Future[Value] = self._loop.create_future()

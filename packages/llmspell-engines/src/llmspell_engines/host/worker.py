@@ -131,6 +131,11 @@ class Worker:
         """Wait while the worker is behind with reading."""
         await self._transport.drain()
 
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes sent to it that it has not read yet, beyond what the socket holds."""
+        return self._transport.unsent_bytes
+
     def pause(self) -> None:
         """Stop delivering messages; the worker waits once the socket is full."""
         self._transport.pause()

@@ -51,7 +51,7 @@ end, function() return put, step end
 
 _DUMP = 'function(name, source) return string.dump(assert(load(source, "=llmspell/" .. name .. ".lua", "t"))) end'
 
-_compiled: list[tuple[bytes, bytes]] = []
+_compiled: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def preload() -> None:
@@ -59,14 +59,18 @@ def preload() -> None:
 
     The bytecode never leaves this process and its forks; scripts can load none.
     """
+    global _compiled  # noqa: PLW0603 - read once per process
     if _compiled:
         return
+    parts: list[tuple[bytes, bytes]] = []
     folder = path.join(path.dirname(__file__), "prelude")
     dump = lua54.LuaRuntime(encoding="latin-1").eval(_DUMP)
     for name in PRELUDE:
         with open(path.join(folder, name + ".lua"), "rb") as file:
             code = dump(name.encode(), file.read())
-        _compiled.append((name.encode(), code.encode("latin-1")))
+        parts.append((name.encode(), code.encode("latin-1")))
+    # at once: at the level `inproc`, other threads look at it
+    _compiled = tuple(parts)
 
 
 class LuaGuest:

@@ -73,6 +73,9 @@ function log(level, text) {
 let lastCall = 0;
 const pending = new SafeMap(); // call -> what settles it
 const waiting = new SafeMap(); // call -> its bytes, while as many as allowed are in flight
+// Callback depth -> calls in flight there. Each depth has its own places: a callback's calls must
+// not wait for the very calls that wait for the callback.
+const inFlight = new SafeMap();
 // The invocation whose code is running, 0 for the spell itself. Every message runs the code it
 // wakes before the next one arrives, so what is called meanwhile belongs to the same invocation.
 let current = 0;
@@ -80,7 +83,8 @@ let current = 0;
 // `site` holds the line of the call, for the error that may come.
 function call(target, method, flags, args, shown, site = new RealError()) {
   const number = ++lastCall;
-  const state = { __proto__: null, site, owner: current, observed: false };
+  const depth = mapGet(invocations, current) || 0;
+  const state = { __proto__: null, site, owner: current, depth, observed: false };
   const promise = new SafePromise((resolve, reject) => {
     let count = args.length;
     while (count > 0 && args[count - 1] === undefined) count--;
@@ -94,7 +98,9 @@ function call(target, method, flags, args, shown, site = new RealError()) {
       state.resolve = resolve;
       state.reject = reject;
       mapSet(pending, number, state);
-      if (mapSize(pending) - mapSize(waiting) <= limits.calls_in_flight) {
+      const open = mapGet(inFlight, depth) || 0;
+      if (open < limits.calls_in_flight) {
+        mapSet(inFlight, depth, open + 1);
         send(KIND.CALL, number, bytes, length);
       } else {
         mapSet(waiting, number, copyBytes(bytes, 0, length));
@@ -141,14 +147,18 @@ function makePendingStream(promise, number) {
   return freeze(new PendingStream(stream, number));
 }
 
-// A call is over: start the oldest that waits.
+// A call is over: start the oldest that waits at its depth.
 function closeCall(number) {
+  const { depth } = mapGet(pending, number);
   mapDelete(pending, number);
   let next = 0;
   mapForEach(waiting, (bytes, key) => {
-    if (next === 0) next = key;
+    if (next === 0 && mapGet(pending, key).depth === depth) next = key;
   });
-  if (next === 0) return;
+  if (next === 0) {
+    mapSet(inFlight, depth, mapGet(inFlight, depth) - 1);
+    return;
+  }
   const bytes = mapGet(waiting, next);
   mapDelete(waiting, next);
   send(KIND.CALL, next, bytes, bytes.length);
@@ -194,8 +204,7 @@ function settle(number, failed, value) {
 
 const callbacks = new SafeMap(); // number -> function
 const callbackIds = new SafeMap(); // function -> number
-const invocations = new SafeSet();
-const setDelete = uncurry(Set.prototype.delete);
+const invocations = new SafeMap(); // invocation -> how deep callbacks called callbacks
 
 function callbackId(callback) {
   let number = mapGet(callbackIds, callback);
@@ -211,23 +220,24 @@ function invoke(id, input) {
   readListHead(input);
   const number = read(input);
   const args = read(input);
+  const depth = read(input);
   const callback = mapGet(callbacks, number);
   current = id;
-  setAdd(invocations, id);
+  mapSet(invocations, id, depth);
   const answer = (async () => {
     if (callback === undefined) throw new SpellError("internal", `no callback ${number}`);
     return await apply(callback, undefined, args);
   })();
   then(answer, (value) => {
-    if (!setHas(invocations, id)) return;
+    if (!mapHas(invocations, id)) return;
     try {
       sendValue(KIND.RETURN, id, value);
     } catch (error) {
       sendError(KIND.RAISE, id, error);
     }
-    setDelete(invocations, id);
+    mapDelete(invocations, id);
   }, (error) => {
-    if (setDelete(invocations, id)) sendError(KIND.RAISE, id, error);
+    if (mapDelete(invocations, id)) sendError(KIND.RAISE, id, error);
   });
 }
 
@@ -237,7 +247,7 @@ function cancel(id) {
     sendError(KIND.FAILED, 0, new SpellError("cancelled", "the run was cancelled"));
     return;
   }
-  if (!setDelete(invocations, id)) return;
+  if (!mapDelete(invocations, id)) return;
   const calls = [];
   mapForEach(pending, (entry, number) => {
     if (entry.owner === id) define(calls, calls.length, number);

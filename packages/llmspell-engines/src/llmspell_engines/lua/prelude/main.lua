@@ -56,7 +56,7 @@ local function invoke(id, payload)
       local record = unsendable(bytes, "the result of the function", "result", P.limits.message_bytes)
       P.send(KIND.RAISE, id, P.encode(record))
     end)
-  task.invocation = id
+  task.invocation, task.depth = id, request[3] or 1
   invocations[id] = task
 end
 

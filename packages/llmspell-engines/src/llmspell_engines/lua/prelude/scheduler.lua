@@ -36,9 +36,12 @@ local function pop(queue)
   return item
 end
 
-local outbox, ready, waiting_calls = new_queue(), new_queue(), new_queue()
+local outbox, ready = new_queue(), new_queue()
 local calls = {}        -- id -> the call waiting for its answer
 local open_calls, last_call = 0, 0
+-- Callback depth -> { open = calls in flight there, waiting = calls without a place yet }. Each
+-- depth has its own places: a callback's calls must not wait for the very calls that wait for it.
+local levels = {}
 local roots = setmetatable({}, P.weak_keys) -- coroutines of tasks: the script may not resume them
 local current           -- the running task
 P.roots = roots
@@ -87,6 +90,7 @@ end
 function P.spawn(fn, args, parent, on_settle)
   local task = { co = co_create(fn), values = args, on_settle = on_settle, parent = parent, children = {} }
   task.invocation = parent and parent.invocation or 0 -- the callback it belongs to, 0 for the spell
+  task.depth = parent and parent.depth or 0           -- how deep callbacks called callbacks
   roots[task.co] = true
   if parent then parent.children[#parent.children + 1] = task end
   push(ready, task)
@@ -112,14 +116,15 @@ local function settle(task, ok, result)
   end
 end
 
--- Send calls that waited for a free place.
-local function pump_calls()
-  while open_calls < P.limits.calls_in_flight do
-    local call = pop(waiting_calls)
+-- Send calls that waited for a free place at their depth.
+local function pump_calls(level)
+  while level.open < P.limits.calls_in_flight do
+    local call = pop(level.waiting)
     if not call then return end
     if not call.dropped then
       last_call = last_call + 1
       open_calls = open_calls + 1
+      level.open = level.open + 1
       call.id = last_call
       calls[call.id] = call
       P.send(KIND.CALL, call.id, call.payload)
@@ -130,11 +135,22 @@ end
 
 -- Make a call and park until its answer; returns true or false, the payload, the call's id.
 function P.open_call(payload)
-  local call = { task = current, payload = payload }
+  local level = levels[current.depth]
+  if not level then
+    level = { open = 0, waiting = new_queue() }
+    levels[current.depth] = level
+  end
+  local call = { task = current, payload = payload, level = level }
   current.call = call
-  push(waiting_calls, call)
-  pump_calls()
+  push(level.waiting, call)
+  pump_calls(level)
   return park()
+end
+
+local function close_call(call)
+  calls[call.id] = nil
+  open_calls = open_calls - 1
+  call.level.open = call.level.open - 1
 end
 
 local function drop_call(task)
@@ -142,10 +158,9 @@ local function drop_call(task)
   if not call then return end
   task.call, call.dropped = nil, true
   if call.id then
-    calls[call.id] = nil
-    open_calls = open_calls - 1
+    close_call(call)
     P.send(KIND.CANCEL_CALL, call.id, "\xc0")
-    pump_calls()
+    pump_calls(call.level)
   end
 end
 
@@ -166,11 +181,10 @@ end
 local function answer(ok, id, payload)
   local call = calls[id]
   if not call then return end
-  calls[id] = nil
-  open_calls = open_calls - 1
+  close_call(call)
   call.task.call = nil
   wake(call.task, ok, payload, id)
-  pump_calls()
+  pump_calls(call.level)
 end
 
 -- A memory error leaves no memory to report it: the next `step` does, with the limit lifted.
