@@ -132,3 +132,46 @@ def test_environment_is_granted_by_name(cli: Cli) -> None:
     assert cli("exec", code, "-l", "lua", "--allow-env=ONE", env=env).stdout == "1nil\n"
     assert cli("exec", code, "-l", "lua", "--allow-env", env=env).stdout == "12\n"
     assert cli("exec", code, "-l", "lua", env=env).stdout == "nilnil\n"
+
+
+REQUIRE = {
+    "lua": (
+        'local h = require("lib.helpers")\nreturn h.double(21)',
+        "return { double = function(n) return n * 2 end }",
+    ),
+    "js": (
+        'const h = require("lib.helpers");\nreturn h.double(21);',
+        "module.exports = { double: (n) => n * 2 };",
+    ),
+}
+LINES = {
+    "lua": "local n = 0 for line in console.lines() do n = n + #line end return n",
+    "js": "let n = 0; for await (const line of console.lines()) n += line.length; return n",
+}
+
+
+@pytest.mark.parametrize("suffix", REQUIRE)
+def test_a_spell_requires_another(cli: Cli, suffix: str) -> None:
+    """A literal name is a file of the project."""
+    main, helper = REQUIRE[suffix]
+    (cli.folder / "lib").mkdir()
+    cli.write(f"lib/helpers.{suffix}", helper)
+    cli.write(f"main.{suffix}", main)
+    done = cli("run", f"main.{suffix}")
+    assert (done.returncode, done.stdout) == (0, "42\n")
+
+
+@pytest.mark.parametrize("suffix", LINES)
+def test_standard_input_is_read_line_by_line(cli: Cli, suffix: str) -> None:
+    """`console.lines()` gives the lines without their ends."""
+    cli.write(f"count.{suffix}", LINES[suffix])
+    done = cli("run", f"count.{suffix}", "--stdin", stdin="one\ntwo\r\n\nthree")
+    assert (done.returncode, done.stdout) == (0, "11\n")
+
+
+def test_lines_without_standard_input_say_how_to_give_it(cli: Cli) -> None:
+    """A spell does not read the terminal unless it was told to."""
+    cli.write("count.lua", LINES["lua"])
+    done = cli("run", "count.lua", stdin="x")
+    assert done.returncode == 1
+    assert "give it with --stdin" in done.stderr

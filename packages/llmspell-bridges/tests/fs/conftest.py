@@ -7,14 +7,18 @@ import resource
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmspell_bridges.fs import FsBridge
 from llmspell_core import Permissions, Session
 from llmspell_core.dispatch import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOUNT, UMOUNT = "/bin/mount", "/bin/umount"
 
 Fs = Callable[..., Awaitable[Any]]
 
@@ -44,7 +48,7 @@ async def session(root: Path) -> Any:
 
 @pytest.fixture
 def fs(session: Session) -> Fs:
-    """Call a method as a script does: ``await fs("read", "notes.txt")``."""
+    """Call a method by its name, as a script does."""
 
     async def call_method(name: str, *args: Any) -> Any:
         return await call(session, "fs", name, list(args))
@@ -54,11 +58,12 @@ def fs(session: Session) -> Fs:
 
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    """Mount a disk in memory on `folder`."""
+    subprocess.run([MOUNT, "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run([UMOUNT, folder], check=True)
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def read_only(root: Path) -> Iterator[Path]:
     if os.geteuid() == 0:
         with mounted(folder, "size=64k"):
             (folder / "old.txt").write_text("old")
-            subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+            subprocess.run([MOUNT, "-o", "remount,ro", folder], check=True)
             yield folder
         return
     (folder / "old.txt").write_text("old")

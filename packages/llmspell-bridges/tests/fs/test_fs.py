@@ -95,7 +95,7 @@ async def test_a_folder_with_too_many_entries_says_so(
     monkeypatch.setattr(files, "MAX_ENTRIES", 2)
     for name in "abc":
         (root / name).touch()
-    with pytest.raises(FileSystemError, match="more than 2 entries") as caught:
+    with pytest.raises(FileSystemError, match=r"more than 2 entries") as caught:
         await fs("list", ".")
     assert caught.value.reason == "too_large"
 
@@ -180,7 +180,7 @@ async def test_a_full_folder_is_removed_only_when_asked(fs: Fs, root: Path, tmp_
         ("stat", ["none"], "not_found", "no such file or folder"),
     ],
 )
-async def test_an_error_says_what_where_and_what_to_do(
+async def test_an_error_says_what_where_and_what_to_do(  # noqa: PLR0917 - one row of the table
     fs: Fs, root: Path, method: str, args: list[Any], reason: str, text: str
 ) -> None:
     """`reason` is for programs, the message for people; neither hangs."""
@@ -205,11 +205,11 @@ async def test_a_file_larger_than_the_limit_names_size_and_remedy(fs: Fs, root: 
 
 async def test_the_default_limit_is_10_mib(fs: Fs, root: Path) -> None:
     """And an argument raises it no further than a message holds."""
-    with open(root / "big", "wb") as file:
+    with (root / "big").open("wb") as file:
         file.truncate(10 * 1024 * 1024 + 1)
-    with pytest.raises(FileSystemError, match="more than 10,485,760"):
+    with pytest.raises(FileSystemError, match=r"more than 10,485,760"):
         await fs("read", "big")
-    with pytest.raises(ValidationError, match="max_bytes"):
+    with pytest.raises(ValidationError, match=r"max_bytes"):
         await fs("read", "big", {"max_bytes": 2**24})
 
 
@@ -223,14 +223,14 @@ async def test_without_a_grant_nothing_is_possible(root: Path) -> None:
         "mkdir": ["a"],
         "remove": ["a"],
     }.items():
-        with pytest.raises(PermissionDeniedError, match="--allow-write"):
+        with pytest.raises(PermissionDeniedError, match=r"--allow-write"):
             await call(session, "fs", method, args)
     assert list(root.iterdir()) == []
 
 
 async def test_a_setting_that_does_not_exist_is_named() -> None:
     """The host's own mistakes are errors too."""
-    with pytest.raises(ConfigurationError, match="the bridge `fs` are wrong.*`rot`"):
+    with pytest.raises(ConfigurationError, match=r"the bridge `fs` are wrong.*`rot`"):
         FsBridge.from_settings({"rot": "/"})
 
 
@@ -251,7 +251,7 @@ async def test_writing_keeps_the_mode_of_the_old_file(fs: Fs, root: Path) -> Non
 async def test_a_full_disk_leaves_the_old_file_whole(fs: Fs, full_disk: Path) -> None:
     """And nothing beside it."""
     await fs("write", "disk/a.txt", "old")
-    with pytest.raises(FileSystemError, match="nothing was changed") as caught:
+    with pytest.raises(FileSystemError, match=r"nothing was changed") as caught:
         await fs("write", "disk/a.txt", "x" * 300_000)
     assert caught.value.reason == "no_space"
     assert [path.name for path in full_disk.iterdir()] == ["a.txt"]
@@ -261,7 +261,7 @@ async def test_a_full_disk_leaves_the_old_file_whole(fs: Fs, full_disk: Path) ->
 async def test_a_full_disk_takes_back_what_was_appended(fs: Fs, full_disk: Path) -> None:
     """The file is as it was."""
     await fs("write", "disk/a.txt", "old")
-    with pytest.raises(FileSystemError, match="nothing was changed"):
+    with pytest.raises(FileSystemError, match=r"nothing was changed"):
         await fs("append", "disk/a.txt", "x" * 300_000)
     assert (full_disk / "a.txt").read_text() == "old"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,13 +12,16 @@ from llmspell_core import FileSystemError, PermissionDeniedError
 from llmspell_core.dispatch import call
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Fs
 
     from llmspell_core import Session
 
 pytestmark = pytest.mark.anyio
+
+
+def open_files() -> int:
+    """Count this process's descriptors."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def everything(session: Session, handle: Any) -> list[Any]:
@@ -78,12 +82,12 @@ async def test_chunks_give_all_bytes(fs: Fs, session: Session, root: Path) -> No
 async def test_leaving_a_stream_early_closes_its_file(fs: Fs, session: Session, root: Path) -> None:
     """No descriptor stays open."""
     (root / "a").write_bytes(b"x" * 5_000_000)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     stream = await fs("chunks", "a", {"max_bytes": 100})
     await call(session, stream.id, "next", [1])
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert open_files() == before + 1
     await session.handles.release(stream.id)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
 
 
 async def test_a_stream_is_checked_like_everything_else(fs: Fs, session: Session) -> None:

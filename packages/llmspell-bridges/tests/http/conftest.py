@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmspell_bridges.http import HttpBridge, client
 from llmspell_core import Permissions, Session
 from llmspell_core.dispatch import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Reply = Callable[["Seen", asyncio.StreamWriter], Awaitable[None]]
 Http = Callable[..., Awaitable[Any]]
@@ -168,11 +170,11 @@ def certificate(tmp_path: Path) -> Path:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app.test")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("app.test")]), critical=False)
         .sign(key, hashes.SHA256())
     )

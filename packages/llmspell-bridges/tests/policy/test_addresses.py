@@ -34,7 +34,7 @@ from llmspell_bridges.policy.addresses import parse_address, special
         ("fd00:ec2::254", "metadata"),
         ("100.100.100.200", "metadata"),
         ("168.63.129.16", "metadata"),
-        ("0.0.0.0", "unspecified"),
+        ("0.0.0.0", "unspecified"),  # noqa: S104 - nothing is bound
         ("0.1.2.3", "unspecified"),
         ("::", "unspecified"),
         ("224.0.0.1", "multicast"),
@@ -87,8 +87,11 @@ def test_nothing_that_the_standard_library_calls_local_is_ordinary(
         "127.0.0.1.",
         "1.2.3",
         "999.1.1.1",
-    ]
-    + ["fe80::1%eth0", "1::2::3", "0x", "example.0x1f"],
+        "fe80::1%eth0",
+        "1::2::3",
+        "0x",
+        "example.0x1f",
+    ],
 )
 def test_a_number_that_some_resolvers_take_for_an_address_is_no_host(host: str) -> None:
     """Only the usual form is read; a name never ends in a number."""

@@ -11,10 +11,11 @@ import msgspec
 from llmspell_core.errors import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
 MAX_STDIN_BYTES = 15 * 1024 * 1024
 """A start frame carries 16 MiB, the script included."""
+MAX_LINE_BYTES = 1024 * 1024
 
 
 def gather_params(options: Iterable[str], file: str | None) -> dict[str, Any]:
@@ -117,6 +118,24 @@ def _without_dates(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
+async def stdin_lines() -> AsyncIterator[str]:
+    """Read standard input line by line, without their line ends, as they come.
+
+    Raises:
+        ValidationError: a line is not UTF-8, or longer than `MAX_LINE_BYTES`.
+    """
+    import asyncio
+
+    while sys.stdin is not None:
+        line = await asyncio.to_thread(sys.stdin.buffer.readline, MAX_LINE_BYTES)
+        if not line:
+            return
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            text = f"a line of standard input is longer than {MAX_LINE_BYTES // 1024 // 1024} MiB"
+            raise ValidationError(text, argument="stdin")
+        yield _as_text(line).removesuffix("\n").removesuffix("\r")
+
+
 def read_stdin() -> str:
     """Read standard input to its end, as text.
 
@@ -127,6 +146,10 @@ def read_stdin() -> str:
     if len(data) > MAX_STDIN_BYTES:
         text = f"standard input is larger than {MAX_STDIN_BYTES // 1024 // 1024} MiB"
         raise ValidationError(text, argument="stdin")
+    return _as_text(data)
+
+
+def _as_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:

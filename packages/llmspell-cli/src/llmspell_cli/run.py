@@ -24,13 +24,19 @@ or budget, 6 provider, 130 interrupted.
 
 
 @click.pass_context
-def _run(ctx: click.Context, /, file: str | None, *, show_help: bool, **given: Any) -> int:
+def _run(
+    ctx: click.Context, /, file: str | None, *, show_help: bool, watch: bool, **given: Any
+) -> int:
     app: App = ctx.obj
     if show_help:
         return _help(ctx, app, file)
     if file is None:
         text = "missing argument FILE; `llmspell exec` runs code from the command line"
         raise click.UsageError(text, ctx)
+    if watch:
+        from llmspell_cli.watch import watch_spell
+
+        return watch_spell(app, file, given)
     return run_spell(app, read_source(file), None, given)
 
 
@@ -60,6 +66,11 @@ run = SpellCommand(
     params=[
         click.Argument(["file"], required=False),
         *spell_options(),
+        click.Option(
+            ["--watch"],
+            is_flag=True,
+            help="Run it again whenever it, or a file it includes, changes.",
+        ),
         click.Option(
             ["--help", "-h", "show_help"],
             is_flag=True,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from llmspell_cli import exit_codes
 from llmspell_cli.interrupt import Interrupted
 from llmspell_cli.options import budget_from, limits_from, permissions_from
-from llmspell_cli.params import gather_params, read_stdin
+from llmspell_cli.params import gather_params, read_stdin, stdin_lines
 from llmspell_core.budget import Ledger
 from llmspell_core.errors import LlmspellError
-from llmspell_core.header import parse_header
+from llmspell_core.spell import Spell
 
 if TYPE_CHECKING:
     from llmspell_cli.commands import App
@@ -27,17 +27,19 @@ def run_spell(app: App, source: Source, language: str | None, given: dict[str, A
 
     `language` is an engine's name; None chooses it by the source's suffix.
     """
-    return _Spell(app, source, language, given).run()
+    return SpellRun(app, source, language, given).run()
 
 
-class _Spell:
+class SpellRun:
     """One spell on its way through the command."""
 
     def __init__(
         self, app: App, source: Source, language: str | None, given: dict[str, Any]
     ) -> None:
+        """Read the options; the engine is started, if it was not before."""
         self.output = app.output
         self.source = source
+        self.spell = Spell(source)
         self.language = language
         self.given = given
         self.permissions = permissions_from(given)
@@ -53,6 +55,7 @@ class _Spell:
         self.started = 0.0
 
     def run(self) -> int:
+        """Run it, show what comes of it, and return the exit code."""
         if self.given["trace"]:
             from llmspell_cli.trace import Trace
 
@@ -76,42 +79,44 @@ class _Spell:
         return exit_codes.DONE
 
     async def execute(self) -> Any:
+        """Run it in a runtime of its own, and return its value."""
         async with self.host.runtime as runtime:
-            language = await self.engine_name(runtime)
-            params = self.params()
-            seed = self.given["seed"]
-            options: dict[str, Any] = {}
-            if self.given["model"]:
-                options["defaults"] = {"model": self.given["model"]}
-            if self.trace is not None:
-                # a trace holds all that a run depends on, so these must be known here
-                seed = int.from_bytes(os.urandom(8), "big") >> 1 if seed is None else seed
-                options["clock_ms"] = time.time_ns() // 1_000_000
-                options["recorder"] = self.trace.write
-                self.write_event(
-                    {
-                        "event": "start",
-                        "name": self.source.name,
-                        "engine": language,
-                        "params": params,
-                        "seed": seed,
-                        "clock_ms": options["clock_ms"],
-                    }
-                )
-            self.started = time.perf_counter()
-            result = await runtime.run(
-                self.source.text,
-                params,
-                language=language,
-                name=self.source.name,
-                permissions=self.permissions,
-                limits=self.limits,
-                ledger=self.ledger,
-                seed=seed,
-                on_log=self.log,
-                **options,
-            )
-            return result.value
+            return await self.execute_in(runtime)
+
+    async def execute_in(self, runtime: Runtime) -> Any:
+        """Run the spell in a runtime that was entered, and return its value."""
+        language = await self.engine_name(runtime)
+        params = self.params()
+        options: dict[str, Any] = {"seed": self.given["seed"]}
+        if self.given["model"]:
+            options["defaults"] = {"model": self.given["model"]}
+        if self.wants_stdin and self.reads_lines:
+            options["stdin"] = stdin_lines()
+        if self.trace is not None:
+            options.update(self.traced(self.trace, language, params))
+        self.started = time.perf_counter()
+        result = await runtime.run_spell(
+            self.spell,
+            params,
+            language=language,
+            permissions=self.permissions,
+            limits=self.limits,
+            ledger=self.ledger,
+            on_log=self.log,
+            **options,
+        )
+        return result.value
+
+    def traced(self, trace: Trace, language: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin the trace; it holds all that a run depends on, so seed and clock are set here."""
+        seed = self.given["seed"]
+        depends_on = {
+            "seed": int.from_bytes(os.urandom(8), "big") >> 1 if seed is None else seed,
+            "clock_ms": time.time_ns() // 1_000_000,
+        }
+        about = {"name": self.source.name, "engine": language, "params": params}
+        trace.write({"event": "start", "version": self.spell.version, **about, **depends_on})
+        return {**depends_on, "recorder": trace.write}
 
     async def engine_name(self, runtime: Runtime) -> str:
         """Start the engine, which gets ready while the parameters are read."""
@@ -122,18 +127,30 @@ class _Spell:
         return engine.name
 
     def params(self) -> dict[str, Any]:
+        """Gather the parameters that were given."""
         params = gather_params(self.given["param"], self.given["params_file"])
-        header = parse_header(self.source.text, self.source.name)
-        if self.given["stdin"] or header.needs.stdin:
+        if self.wants_stdin and not self.reads_lines:
             params["stdin"] = read_stdin()
         return params
 
+    @property
+    def wants_stdin(self) -> bool:
+        """Whether standard input is the spell's: it says so, or the user does."""
+        return bool(self.given["stdin"] or self.spell.header.needs.stdin)
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether it reads line by line, as in a chat, rather than ``params.stdin`` at once."""
+        return any("console.lines" in text for text in self.spell.texts)
+
     def log(self, level: str, text: str) -> None:
+        """Show what the spell printed."""
         self.output.log(level, text)
         if self.trace is not None:
             self.trace.log(level, text)
 
     def write_event(self, event: dict[str, Any]) -> None:
+        """Write to the trace, if there is one."""
         if self.trace is not None:
             self.trace.write(event)
 

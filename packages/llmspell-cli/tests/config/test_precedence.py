@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmspell_cli.config import resolve
 from llmspell_cli.config.keys import KEYS
-from llmspell_cli.config.parse import ConfigFile
+from llmspell_cli.config.reader import ConfigFile
 from llmspell_cli.config.resolved import DEFAULT_MODEL
 from llmspell_core import Budget, ConfigurationError, Limits, Permissions
 

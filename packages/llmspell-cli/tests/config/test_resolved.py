@@ -210,7 +210,7 @@ def _imported(place: Place) -> set[str]:
 def test_without_a_file_little_is_imported(place: Place) -> None:
     """No TOML, no schema, no pydantic, no pathlib: hello pays for none of them."""
     heavy = {"tomllib", "pydantic", "pathlib", "click", "difflib", "dataclasses", "hashlib", "json"}
-    heavy |= {"llmspell_cli.config.schema", "llmspell_cli.config.parse", "llmspell_bridges"}
+    heavy |= {"llmspell_cli.config.schema", "llmspell_cli.config.reader", "llmspell_bridges"}
     assert not heavy & _imported(place)
 
 

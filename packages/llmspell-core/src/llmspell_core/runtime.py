@@ -144,10 +144,18 @@ class Runtime:
         return await self.run_spell(Spell.read(path), params, **options)
 
     async def run_spell(
-        self, spell: Spell, params: Mapping[str, Value] | None = None, **options: Any
+        self,
+        spell: Spell,
+        params: Mapping[str, Value] | None = None,
+        *,
+        language: str | None = None,
+        **options: Any,
     ) -> RunResult:
-        """Run a spell that was read before; see `run`."""
-        engine = await self.engine_for_suffix(spell.source.suffix, spell.name)
+        """Run a spell that was read before; without a `language` its suffix chooses. See `run`."""
+        if language is None:
+            engine = await self.engine_for_suffix(spell.source.suffix, spell.name)
+        else:
+            engine = await self.engine(language)
         return await self._run(spell, engine, params, **options)
 
     def load(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 64 * 1024
 ACCEPTED = "gzip, deflate"
+_FREE_MEMBERS = 100
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
@@ -30,6 +31,8 @@ class Inflater:
         self._plain = name in ("", "identity")
         self._state = None if self._plain else zlib.decompressobj(_GZIP_OR_ZLIB)
         self._started = False
+        self._packed = 0
+        self._members = 1
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what `data` unpacks to, at most `PIECE_BYTES` at a time.
@@ -40,9 +43,11 @@ class Inflater:
         if self._state is None:
             yield data
             return
+        self._packed += len(data)
         more = bool(data)
         while more:
             if self._state.eof:  # gzip allows several members
+                self._count_member()
                 self._state = zlib.decompressobj(_GZIP_OR_ZLIB)
             piece = self._inflate(data)
             yield piece
@@ -50,10 +55,17 @@ class Inflater:
             # a full piece may have left some in zlib's own window
             more = bool(data) or (len(piece) == PIECE_BYTES and not self._state.eof)
 
+    def _count_member(self) -> None:
+        """Refuse a body of tiny members: each costs more time than a kilobyte of data."""
+        self._members += 1
+        if self._members > _FREE_MEMBERS + self._packed // 1024:
+            text = "the body is compressed in too many small parts"
+            raise ValueError(text)
+
     def _inflate(self, data: bytes) -> bytes:
         assert self._state is not None  # noqa: S101 - for the type checker
         try:
-            piece = self._state.decompress(data, PIECE_BYTES)
+            piece = self._state.decompress(data)
         except zlib.error:
             if self._started or not self._raw_allowed:
                 text = "the body is not compressed as its Content-Encoding says"

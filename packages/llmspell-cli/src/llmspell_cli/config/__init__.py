@@ -12,39 +12,39 @@ if TYPE_CHECKING:
     from llmspell_cli.config.files import find_project as find_project
     from llmspell_cli.config.files import user_config_dir as user_config_dir
     from llmspell_cli.config.files import user_file as user_file
-    from llmspell_cli.config.load import load as load
-    from llmspell_cli.config.parse import ConfigFile as ConfigFile
-    from llmspell_cli.config.parse import parse as parse
+    from llmspell_cli.config.loading import load as load
+    from llmspell_cli.config.precedence import resolve as resolve
     from llmspell_cli.config.provider import Provider as Provider
+    from llmspell_cli.config.reader import ConfigFile as ConfigFile
+    from llmspell_cli.config.reader import parse as parse
     from llmspell_cli.config.render import document as document
     from llmspell_cli.config.render import table as table
-    from llmspell_cli.config.resolve import resolve as resolve
     from llmspell_cli.config.resolved import Resolved as Resolved
     from llmspell_cli.config.resolved import Setting as Setting
     from llmspell_cli.config.secret import Secret as Secret
-    from llmspell_cli.config.trust import Trusted as Trusted
-    from llmspell_cli.config.trust import is_trusted as is_trusted
-    from llmspell_cli.config.trust import list_trusted as list_trusted
-    from llmspell_cli.config.trust import trust as trust
-    from llmspell_cli.config.trust import untrust as untrust
+    from llmspell_cli.config.trusted import Trusted as Trusted
+    from llmspell_cli.config.trusted import is_trusted as is_trusted
+    from llmspell_cli.config.trusted import list_trusted as list_trusted
+    from llmspell_cli.config.trusted import trust as trust
+    from llmspell_cli.config.trusted import untrust as untrust
 
 _HOME = {
-    "ConfigFile": "parse",
+    "ConfigFile": "reader",
     "Provider": "provider",
     "Resolved": "resolved",
     "Secret": "secret",
     "Setting": "resolved",
-    "Trusted": "trust",
+    "Trusted": "trusted",
     "document": "render",
     "find_project": "files",
-    "is_trusted": "trust",
-    "list_trusted": "trust",
-    "load": "load",
-    "parse": "parse",
-    "resolve": "resolve",
+    "is_trusted": "trusted",
+    "list_trusted": "trusted",
+    "load": "loading",
+    "parse": "reader",
+    "resolve": "precedence",
     "table": "render",
-    "trust": "trust",
-    "untrust": "trust",
+    "trust": "trusted",
+    "untrust": "trusted",
     "user_config_dir": "files",
     "user_file": "files",
 }

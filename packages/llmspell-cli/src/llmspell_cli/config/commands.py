@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmspell_cli.config.files import find_project, read
-from llmspell_cli.config.parse import dotted, parse
+from llmspell_cli.config.reader import dotted, parse
 from llmspell_cli.config.render import plain, shown_value
-from llmspell_cli.config.trust import list_trusted, remember, untrust
+from llmspell_cli.config.trusted import list_trusted, remember, untrust
 
 if TYPE_CHECKING:
     from llmspell_cli.commands import App
@@ -59,8 +59,8 @@ def _trust(
 
 def _granted(content: Content) -> tuple[Ignored, ...]:
     """Find what the file could not have set without trust: what the same warns of."""
-    from llmspell_cli.config.load import user
-    from llmspell_cli.config.resolve import resolve
+    from llmspell_cli.config.loading import user
+    from llmspell_cli.config.precedence import resolve
 
     return resolve(
         {}, {}, parse(content.path, content.data, foreign=content.foreign), user(os.environ)

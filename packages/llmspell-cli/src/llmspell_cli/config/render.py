@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmspell_cli.config.parse import dotted
+from llmspell_cli.config.reader import dotted
 from llmspell_cli.config.secret import Secret
 from llmspell_core.limits import show_bytes
 

@@ -37,7 +37,7 @@ def trust(path: str, environ: Mapping[str, str] | None = None) -> Trusted:
     Raises:
         ConfigurationError: there is no such file, it is wrong, or this cannot be written down.
     """
-    from llmspell_cli.config.parse import parse
+    from llmspell_cli.config.reader import parse
 
     real = os.path.realpath(path)
     content = read(real)

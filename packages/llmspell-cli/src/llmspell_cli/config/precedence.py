@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmspell_cli.config.keys import Key
-    from llmspell_cli.config.parse import ConfigFile
+    from llmspell_cli.config.reader import ConfigFile
     from llmspell_cli.config.resolved import Path
 
 _UNSET = Setting(None, "")
@@ -172,7 +172,7 @@ class _Resolver:
             from shlex import quote
 
             from llmspell_cli.config.files import shown
-            from llmspell_cli.config.parse import dotted
+            from llmspell_cli.config.reader import dotted
 
             what = ", ".join(dotted(it.path) for it in self.ignored[:8])
             more = f" and {len(self.ignored) - 8} more" if len(self.ignored) > 8 else ""  # noqa: PLR2004 - as many as were named

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from llmspell_cli.config.files import find_project, read, user_file
-from llmspell_cli.config.resolve import resolve
+from llmspell_cli.config.precedence import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmspell_cli.config.parse import ConfigFile
+    from llmspell_cli.config.reader import ConfigFile
     from llmspell_cli.config.resolved import Resolved
 
 
@@ -42,8 +42,8 @@ def project(path: str | None, environ: Mapping[str, str]) -> ConfigFile | None:
         return None
     from msgspec.structs import replace
 
-    from llmspell_cli.config.parse import parse
-    from llmspell_cli.config.trust import CHANGED, TRUSTED, status
+    from llmspell_cli.config.reader import parse
+    from llmspell_cli.config.trusted import CHANGED, TRUSTED, status
 
     parsed = parse(content.path, content.data, foreign=content.foreign)
     found = status(content.path, content.data, environ)
@@ -61,6 +61,6 @@ def user(environ: Mapping[str, str]) -> ConfigFile | None:
     content = None if path is None else read(path)
     if content is None:
         return None
-    from llmspell_cli.config.parse import parse
+    from llmspell_cli.config.reader import parse
 
     return parse(content.path, content.data, trusted=True)

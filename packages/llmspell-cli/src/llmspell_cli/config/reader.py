@@ -53,7 +53,10 @@ def parse(path: str, data: bytes, *, trusted: bool = False, foreign: bool = Fals
 
 def dotted(path: Path) -> str:
     """Write a setting's path as TOML does: ``models."claude-3.5"``."""
-    return ".".join(p if re.fullmatch(r"[A-Za-z0-9_-]+", p) else f'"{p}"' for p in path)
+    quoted = (f'"{p}"' if p.isprintable() else f'"{ascii(p)[1:-1]}"' for p in path)
+    return ".".join(
+        p if re.fullmatch(r"[A-Za-z0-9_-]+", p) else q for p, q in zip(path, quoted, strict=True)
+    )
 
 
 def _text(path: str, data: bytes) -> str:
