@@ -10,8 +10,8 @@ from pathlib import Path
 # before anything forks a worker: one that may not write byte code would compile at every start
 sys.dont_write_bytecode = False
 
-from benchmarks import baseline, machine, report
-from benchmarks.rows import ROWS
+from benchmarks import baseline, machine, report  # noqa: E402 - as said above
+from benchmarks.rows import ROWS  # noqa: E402 - as said above
 
 
 def main() -> int:

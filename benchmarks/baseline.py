@@ -20,8 +20,9 @@ _ATTEMPTS = 3
 
 
 def write(path: Path, measurements: Sequence[Measurement]) -> None:
-    """Make `measurements` the baseline."""
-    ratios = {one.name: round(one.ratio, 3) for one in measurements}
+    """Make `measurements` the baseline; what was not measured now stays as it was."""
+    ratios = read(path) if path.exists() else {}
+    ratios |= {one.name: round(one.ratio, 3) for one in measurements}
     path.write_text(json.dumps(ratios, indent=2) + "\n", encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ class Echo:
                 pass_fds=[fd],
                 env=environment(),
             )
-        self._ours.setblocking(False)
+        self._ours.setblocking(False)  # noqa: FBT003 - its only parameter
         self._buffer = b""
         self._answer: asyncio.Future[bytes] | None = None
 

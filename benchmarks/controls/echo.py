@@ -16,7 +16,7 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     convert = sys.argv[2] == "msgpack"
     stream = sock.makefile("rb")
-    while len(head := stream.read(4)) == 4:
+    while head := stream.read(4):
         data = stream.read(int.from_bytes(head, "big"))
         if convert:
             data = msgspec.msgpack.encode(msgspec.msgpack.decode(data))

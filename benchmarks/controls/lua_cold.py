@@ -8,5 +8,5 @@ import sys
 import click  # noqa: F401 - as above
 from lupa import lua54
 
-with open(sys.argv[1], encoding="utf-8") as file:
+with open(sys.argv[1], encoding="utf-8") as file:  # noqa: PTH123 - no import more than needed
     lua54.LuaRuntime(encoding="latin-1").execute(file.read())

@@ -37,7 +37,7 @@ class Counting(Bridge):
 
 def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature of every row
     """Measure both languages: medians over batches of calls."""
-    return asyncio.run(_measure(rounds=7 if short else 25))
+    return asyncio.run(_measure(rounds=5 if short else 15))
 
 
 async def _measure(rounds: int) -> list[Measurement]:
@@ -45,7 +45,7 @@ async def _measure(rounds: int) -> list[Measurement]:
     async with Runtime(bridges=[Counting()]) as runtime:
         with Echo("raw") as echo:
             for language, (script, target) in _SCRIPTS.items():
-                calls = 500 if language == "lua" else 150
+                calls = 2000 if language == "lua" else 500
                 seconds = await interleave_async(
                     {
                         "ours": partial(_ours, runtime, language, script, calls),

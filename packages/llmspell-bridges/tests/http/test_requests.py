@@ -228,15 +228,25 @@ async def test_a_packed_body_is_unpacked(
     assert server.seen[0].headers["accept-encoding"] == "gzip, deflate"
 
 
-async def test_cookies_and_proxies_of_the_environment_play_no_part(
+async def test_proxies_of_the_environment_play_no_part(
     http: Http, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one answer sets is not sent with the next request, and it goes straight there."""
+    """A request goes straight to where it was checked to go."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server.answer("/", b"ok")
+    assert await http("get", server.url()) == "ok"
+
+
+async def test_cookies_are_not_kept(
+    run: Callable[..., Session], names: dict[str, list[str]], server: Server
+) -> None:
+    """What one answer sets is there to see, and is not sent with the next request."""
+    names["app.test"] = ["127.0.0.1"]
+    session, url = run("app.test"), server.url(host="app.test")
     server.answer("/", b"ok", "Set-Cookie: a=b", "Set-Cookie: c=d")
-    answer = await http("get", server.url())
-    await http("get", server.url())
+    answer: Any = await call(session, "http", "get", [url])
+    await call(session, "http", "get", [url])
     assert answer.fields["headers"]["set-cookie"] == "a=b\nc=d"
     assert "cookie" not in server.seen[1].headers
 

@@ -215,6 +215,9 @@ def test_the_configuration_is_refused_before_it_exists(tree: Path) -> None:
     """A spell cannot make the folder that will say whom to trust."""
     with pytest.raises(PermissionDeniedError, match=r"configuration"):
         reader(tree, read=True).use("config", "write", "fs.mkdir", files.make_folder)
+    (tree / "link").symlink_to("config")
+    with pytest.raises(PermissionDeniedError, match="configuration"):
+        reader(tree, read=True).use("link", "write", "fs.mkdir", files.make_folder)
 
 
 def test_the_configuration_is_refused_by_identity(tree: Path) -> None:
@@ -316,6 +319,25 @@ def test_a_link_that_appears_after_the_check_is_not_followed(
     monkeypatch.setattr(PathPolicy, "resolve", resolve_then_swap)
     with pytest.raises(PermissionDeniedError):
         content(policy, "granted/sub/secret.txt")
+
+
+def test_a_link_that_takes_the_files_own_place_is_not_followed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race, forced: it is put there after the file was looked at, before it is opened."""
+    look = Place.status
+
+    def look_then_swap(place: Place) -> os.stat_result:
+        status = look(place)
+        note = tree / "granted" / "note.txt"
+        if not note.is_symlink():
+            note.unlink()
+            note.symlink_to(tree / "secret.txt")
+        return status
+
+    monkeypatch.setattr(Place, "status", look_then_swap)
+    with pytest.raises(PermissionDeniedError, match="leads to"):
+        content(reader(tree), "granted/note.txt")
 
 
 def test_descriptors_are_given_back(tree: Path) -> None:

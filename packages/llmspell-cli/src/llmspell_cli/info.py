@@ -26,6 +26,12 @@ def _info(ctx: click.Context, /, topic: str | None, **_: Any) -> None:
         text = f"{_engines_text()}\n\n{_bridges_text()}"
     elif topic == "engines":
         document, text = {"engines": _engines()}, _engines_text()
+    elif topic == "config":
+        from llmspell_cli.config import document as config_document
+        from llmspell_cli.config import load, table
+
+        resolved = load({})
+        document, text = config_document(resolved), table(resolved)
     elif topic == "bridges":
         document = {"bridges": _bridges(), "globals": list(GUEST_GLOBALS)}
         text = _bridges_text()
@@ -37,6 +43,8 @@ def _info(ctx: click.Context, /, topic: str | None, **_: Any) -> None:
 def _topic(topic: str) -> tuple[dict[str, Any], str]:
     """Describe ``BRIDGE`` or ``BRIDGE.METHOD``."""
     name, dot, method_name = topic.partition(".")
+    if name in GUEST_GLOBALS:
+        return _builtin(topic)
     bridge = _bridge(name)
     methods = methods_of(bridge)
     if not dot:
@@ -111,11 +119,24 @@ def _bridge(name: str) -> type[Bridge]:
     plugins = installed("llmspell.bridges")
     if name not in plugins:
         text = f"unknown bridge `{name}`{nearest(name, ['engines', 'bridges', *plugins])}"
-        if name in GUEST_GLOBALS:
-            text = f"`{name}` is no bridge: it is part of every spell, without a call to the host"
         raise ConfigurationError(text, key=name)
     cls: type[Bridge] = plugins[name].load()
     return cls
+
+
+def _builtin(topic: str) -> tuple[dict[str, Any], str]:
+    """Describe what every spell has, such as ``util`` or ``util.uuid``."""
+    from msgspec import to_builtins
+
+    from llmspell_bridges.builtin.reference import BUILTINS, find
+
+    found = find(topic)
+    if not found:
+        known = [it.name for it in BUILTINS]
+        text = f"unknown function `{topic}`{nearest(topic, known)}"
+        raise ConfigurationError(text, key=topic)
+    lines = [f"{it.signature}\n    {it.description}" for it in found]
+    return {"builtins": [to_builtins(it) for it in found]}, "\n".join(lines)
 
 
 def _summary(cls: type) -> str:
@@ -178,7 +199,7 @@ info = click.Command(
     name="info",
     callback=_info,
     help="Show the engines and bridges installed; or those of one TOPIC:\n\n"
-    "engines, bridges, BRIDGE (such as llm) or BRIDGE.METHOD (such as llm.complete).",
+    "engines, bridges, config, BRIDGE (such as llm) or BRIDGE.METHOD (such as llm.complete).",
     params=[
         click.Argument(["topic"], required=False),
         click.Option(["--json"], is_flag=True, help="Print one JSON document, with schemas."),

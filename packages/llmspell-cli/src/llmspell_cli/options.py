@@ -7,10 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from llmspell_core.budget import Budget
-from llmspell_core.limits import Limits
 from llmspell_core.permissions import EFFECTS, Permissions
 
 if TYPE_CHECKING:
@@ -19,19 +16,6 @@ if TYPE_CHECKING:
 UNLIMITED = math.inf
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LIMITS = {
-    "timeout": "timeout_s",
-    "cpu": "cpu_s",
-    "memory": "memory_bytes",
-    "max_result": "result_bytes",
-    "max_log": "log_bytes",
-}
-_BUDGET = {
-    "max_cost": "cost_usd",
-    "max_tokens": "tokens",
-    "max_llm_calls": "llm_calls",
-    "max_tool_calls": "tool_calls",
-}
 _ALL = "\0"
 """Stands for ``--allow-read`` without a value: no argument can hold it."""
 
@@ -143,7 +127,6 @@ def spell_options() -> list[click.Parameter]:
         option(["--stdin"], is_flag=True, help="Read standard input into params.stdin."),
         option(
             ["--model"],
-            envvar="LLMSPELL_MODEL",
             help="The model for calls that name none [env: LLMSPELL_MODEL].",
         ),
         option(["--json"], is_flag=True, help="Print one JSON document instead of text."),
@@ -178,24 +161,6 @@ def spell_options() -> list[click.Parameter]:
         ),
         option(["--require-lock"], is_flag=True, help="Refuse to run without the kernel's lock."),
     ]
-
-
-def limits_from(given: dict[str, Any]) -> Limits:
-    """Make the limits from the options given."""
-    return msgspec.structs.replace(Limits(), **_changes(given, _LIMITS))
-
-
-def budget_from(given: dict[str, Any]) -> Budget:
-    """Make the budget from the options given."""
-    return msgspec.structs.replace(Budget(), **_changes(given, _BUDGET))
-
-
-def _changes(given: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
-    return {
-        field: None if given[name] == UNLIMITED else given[name]
-        for name, field in fields.items()
-        if given[name] is not None
-    }
 
 
 def permissions_from(given: dict[str, Any]) -> Permissions:

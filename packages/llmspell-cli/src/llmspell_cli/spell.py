@@ -8,8 +8,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from llmspell_cli import exit_codes
+from llmspell_cli.config import load
 from llmspell_cli.interrupt import Interrupted
-from llmspell_cli.options import budget_from, limits_from, permissions_from
 from llmspell_cli.params import gather_params, read_stdin, stdin_lines
 from llmspell_core.budget import Ledger
 from llmspell_core.errors import LlmspellError
@@ -42,15 +42,19 @@ class SpellRun:
         self.spell = Spell(source)
         self.language = language
         self.given = given
-        self.permissions = permissions_from(given)
-        self.limits = limits_from(given)
-        self.ledger = Ledger(budget_from(given))
+        config = load(given, start=source.path)
+        for warning in config.warnings:
+            self.output.note(warning)
+        self.permissions = config.permissions
+        self.limits = config.limits
+        self.ledger = Ledger(config.budget)
         self.host = app.host(
             isolation=given["isolation"] or "locked",
             require_lock=given["require_lock"],
             limits=self.limits,
-            spares=1,
+            one_shot=True,
         )
+        self.host.runtime.configure(config.bridge_settings())
         self.trace: Trace | None = None
         self.started = 0.0
 

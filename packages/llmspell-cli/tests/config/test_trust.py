@@ -205,6 +205,20 @@ def test_a_damaged_entry_is_no_trust(place: Place) -> None:
     assert list_trusted() == []
 
 
+def test_an_entry_under_another_name_is_no_trust(place: Place) -> None:
+    """The path that was trusted is in the entry, not only in its name."""
+    place.project.write_text(GREEDY)
+    trust(str(place.project))
+    folder = place.user.parent / "trusted"
+    (theirs,) = folder.iterdir()
+    other = place.user.parent / "other.toml"
+    other.write_text(GREEDY)
+    trust(str(other))
+    (ours,) = set(folder.iterdir()) - {theirs}
+    ours.write_bytes(theirs.read_bytes())
+    assert not is_trusted(str(other), other.read_bytes())
+
+
 def test_a_wrong_file_is_not_trusted(place: Place) -> None:
     """The mistake is told instead; so is a file that is not there."""
     with pytest.raises(ConfigurationError, match="there is no file"):

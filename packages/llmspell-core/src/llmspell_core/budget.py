@@ -100,8 +100,9 @@ class Ledger:
         what = {"cost_usd": f"{allowed:g} USD", "tokens": f"{allowed:,} tokens"}.get(
             name, f"{allowed:,} {name.replace('_', ' ').replace('llm', 'LLM')}"
         )
-        option = _OPTIONS[name]
-        text = f"the spell's budget of {what} does not cover this call; raise it with {option}"
+        option = _OPTIONS.get(name)
+        remedy = f"; raise it with {option}" if option else ""
+        text = f"the spell's budget of {what} does not cover this call{remedy}"
         return BudgetError(text, budget=name, value=allowed, option=option)
 
 

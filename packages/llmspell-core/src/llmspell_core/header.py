@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OPEN = re.compile(r"^(--|//|#) /// spell[ \t]*\r?$", re.MULTILINE)
+_LONG_KEY = re.compile(r"^[^=#\n]*(?:\.[^=#\n.]*){8}", re.MULTILINE)
 TYPES = ("string", "integer", "number", "boolean", "list", "map")
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
@@ -90,9 +91,12 @@ def parse_header(text: str, name: str = "spell") -> Header:
 def _toml(text: str, name: str, first: int) -> dict[str, Any]:
     import tomllib
 
+    if _LONG_KEY.search(text):
+        # tomllib needs memory quadratic in a key's parts: 800 KB of `a.a.a…` kill the process
+        raise _error("the spell's header has a key of more than 8 parts", name, first)
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         where = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = first + int(where[1]) if where else first + text.count("\n") + 1
         what = re.sub(r" \(at .*\)", "", str(error))

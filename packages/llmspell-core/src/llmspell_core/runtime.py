@@ -114,6 +114,10 @@ class Runtime:
         self._starting = asyncio.Lock()
         self._entered = False
 
+    def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replace the settings of bridges that are not open yet."""
+        self._settings = {name: dict(value) for name, value in settings.items()}
+
     async def __aenter__(self) -> Self:
         """Enter; engines and bridges start when a spell first needs them."""
         self._entered = True

@@ -65,7 +65,7 @@ class Inflater:
     def _inflate(self, data: bytes) -> bytes:
         assert self._state is not None  # noqa: S101 - for the type checker
         try:
-            piece = self._state.decompress(data)
+            piece = self._state.decompress(data, PIECE_BYTES)
         except zlib.error:
             if self._started or not self._raw_allowed:
                 text = "the body is not compressed as its Content-Encoding says"

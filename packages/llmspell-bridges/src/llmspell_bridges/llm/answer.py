@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from llmspell_bridges.llm import errors
 from llmspell_core import TextRecord
 
@@ -22,6 +24,7 @@ class Collected:
         self.reasoning = ""
         self.finish_reason = ""
         self.usage: Any = None
+        self.cost_usd: float | None = None
         self.metadata: dict[str, Any] = {"provider": model.provider}
         self._calls: dict[int, dict[str, str]] = {}
         self._pieces: list[str] = []
@@ -99,7 +102,7 @@ class Collected:
             entry: dict[str, Any] = {"id": call["id"], "name": call["name"]}
             try:
                 arguments = json.loads(call["arguments"] or "{}")
-            except ValueError:
+            except (ValueError, RecursionError):
                 arguments = None
             if isinstance(arguments, dict):
                 entry["arguments"] = arguments
@@ -134,7 +137,8 @@ class Collected:
     def _data(self) -> Any:
         try:
             return json.loads(self.text)
-        except json.JSONDecodeError as error:
+        # also an integer of more digits than Python reads, and lists in lists without end
+        except (ValueError, RecursionError) as error:
             raise errors.not_json(self.model, self.text, self.finish_reason, error) from None
 
 
@@ -144,3 +148,25 @@ def usage_record(usage: Any) -> dict[str, int]:
     completion = getattr(usage, "completion_tokens", None) or 0
     total = getattr(usage, "total_tokens", None) or prompt + completion
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens as chat answers count them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+def token_usage(response: Any) -> Tokens:
+    """Read the usage of an answer that is no text: images and sounds have other names for it."""
+    usage = getattr(response, "usage", None)
+    read: Any = usage.get if isinstance(usage, dict) else lambda name: getattr(usage, name, None)
+    return Tokens(
+        prompt_tokens=read("prompt_tokens") or read("input_tokens") or 0,
+        completion_tokens=read("completion_tokens") or read("output_tokens") or 0,
+    )

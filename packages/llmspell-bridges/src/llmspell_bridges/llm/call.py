@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmspell_bridges.llm import errors, models
-from llmspell_bridges.llm.answer import Collected
-from llmspell_bridges.llm.cost import Grant, price_of, refuse_unknown, spent_usd
+from llmspell_bridges.llm.answer import Collected, token_usage
+from llmspell_bridges.llm.cost import Grant, Price, price_of, refuse_unknown, spent_usd
 from llmspell_bridges.llm.importing import litellm_ready, stream_ready
 from llmspell_bridges.llm.request import text_tokens
 from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
 from llmspell_core import LlmspellError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from llmspell_bridges.llm.settings import Settings
     from llmspell_core import CallContext, TextRecord
+
+T = TypeVar("T")
+
+
+class Bill:
+    """What one call has used so far, for its settlement; `cost_usd` where usage does not say it."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.usage: Any = None
+        self.cost_usd: float | None = None
+        self.partial_text = ""
 
 
 class ModelCall:
@@ -36,6 +48,16 @@ class ModelCall:
         self._connection = models.connection(litellm, settings, model)
         self._timeout_s = DEFAULT_TIMEOUT_S
         self._grant: Grant | None = None
+
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """The model and the address of who serves it: together they tell whose answer it is."""
+        return self.model.name, self._connection.get("api_base")
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """How litellm reaches the model: its name for it, address, key, time out."""
+        return self._connection
 
     async def complete(self, arguments: dict[str, Any], *, parse: bool) -> TextRecord:
         """Ask for the whole answer."""
@@ -91,6 +113,35 @@ class ModelCall:
         cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
         return {"vectors": vectors, "usage": collected.usage, "cost_usd": cost}
 
+    async def ask(
+        self,
+        request: Awaitable[Any],
+        take: Callable[[Any], T],
+        price: Callable[[Any], float | None],
+    ) -> tuple[T, float | None]:
+        """Ask for something that is no text; return what `take` makes of it, and what it cost."""
+        bill = Bill()
+        async with self._settled(bill):
+            response = await self._bounded(request)
+            bill.usage = token_usage(response)
+            bill.cost_usd = price(response)
+            return take(response), bill.cost_usd
+
+    async def reserve_flat(
+        self, cost_usd: float | None, tokens: int, *, timeout_s: float | None
+    ) -> None:
+        """Take the share of a call that answers no text; `cost_usd` is the most it can cost.
+
+        Raises:
+            BudgetError: the budget does not cover it.
+            ConfigurationError: its price is not known, and there is a cost limit.
+        """
+        self._set_timeout(timeout_s)
+        known = Price(input_usd=0.0, output_usd=0.0)
+        refuse_unknown(self._ledger, None if cost_usd is None else known, self.model)
+        self._grant = Grant(self._ledger, known, tokens, cost_usd or 0.0)
+        await self._grant.reserve(0, waits=True)
+
     async def reserve(
         self, arguments: dict[str, Any], prompt_tokens: int, *, timeout_s: float | None, waits: bool
     ) -> None:
@@ -100,10 +151,7 @@ class ModelCall:
             BudgetError: the budget does not cover it.
             ConfigurationError: its price is not known, and there is a cost limit.
         """
-        configured = self._settings.provider(self.model.provider).timeout_s
-        self._timeout_s = timeout_s or configured or DEFAULT_TIMEOUT_S
-        # Retries are one layer's business, and not litellm's: it would make three requests of one.
-        self._connection.update(timeout=self._timeout_s, max_retries=0, num_retries=0)
+        self._set_timeout(timeout_s)
         refuse_unknown(self._ledger, self._price, self.model)
         self._grant = Grant(self._ledger, self._price, prompt_tokens)
         limit = arguments.get("max_tokens", 0 if "input" in arguments else None)
@@ -111,13 +159,19 @@ class ModelCall:
         if cap is not None and "input" not in arguments:
             arguments["max_tokens"] = cap
 
+    def _set_timeout(self, timeout_s: float | None) -> None:
+        configured = self._settings.provider(self.model.provider).timeout_s
+        self._timeout_s = timeout_s or configured or DEFAULT_TIMEOUT_S
+        # Retries are one layer's business, and not litellm's: it would make three requests of one.
+        self._connection.update(timeout=self._timeout_s, max_retries=0, num_retries=0)
+
     async def _bounded(self, answer: Any) -> Any:
         """Wait for one answer of the provider, at most `timeout_s`."""
         async with asyncio.timeout(self._timeout_s):
             return await answer
 
     @asynccontextmanager
-    async def _settled(self, collected: Collected) -> AsyncIterator[None]:
+    async def _settled(self, collected: Collected | Bill) -> AsyncIterator[None]:
         """Settle what the block spent, also when it fails or is left, and translate its errors."""
         grant = self._grant
         if grant is None:
@@ -140,13 +194,15 @@ class ModelCall:
             raise
         await self._settle(grant, collected)
 
-    async def _settle(self, grant: Grant, collected: Collected) -> None:
+    async def _settle(self, grant: Grant, collected: Collected | Bill) -> None:
         if collected.usage is None:
             await grant.settle_estimate(text_tokens(collected.partial_text))
             return
-        usage = collected.usage
+        usage, cost = collected.usage, collected.cost_usd
+        if cost is None:
+            cost = spent_usd(self.litellm, self.model, self._price, usage)
         await grant.settle(
-            cost_usd=spent_usd(self.litellm, self.model, self._price, usage),
+            cost_usd=cost,
             prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
             completion_tokens=getattr(usage, "completion_tokens", None) or 0,
         )

@@ -49,7 +49,7 @@ def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
 
     What the host states comes first, then what is served from this machine, which is free.
     """
-    info = _info(litellm, model)
+    info = info_of(litellm, model)
     most = info.get("max_output_tokens") or _OUTPUT_TOKENS
     stated = settings.prices.get(model.name) or settings.prices.get(model.model)
     if stated is not None:
@@ -80,7 +80,8 @@ def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
     return None
 
 
-def _info(litellm: Any, model: Model) -> dict[str, Any]:
+def info_of(litellm: Any, model: Model) -> dict[str, Any]:
+    """Find what litellm's table has of `model`: prices and sizes; empty where it has nothing."""
     entry = litellm.model_cost.get(model.name)
     if entry is None:
         entry = litellm.model_cost.get(model.model, {})
@@ -108,11 +109,14 @@ def spent_usd(litellm: Any, model: Model, price: Price | None, usage: Any) -> fl
 class Grant:
     """One call's share of the budget, from before the request until its cost is known."""
 
-    def __init__(self, ledger: Ledger, price: Price | None, prompt_tokens: int) -> None:
-        """Describe the call; nothing is reserved yet."""
+    def __init__(
+        self, ledger: Ledger, price: Price | None, prompt_tokens: int, flat_usd: float = 0.0
+    ) -> None:
+        """Describe the call; nothing is reserved yet. `flat_usd` is what is not priced by token."""
         self.ledger = ledger
         self.price = price
         self.prompt_tokens = prompt_tokens
+        self.flat_usd = flat_usd
         self._reservation: Any = None
         self._counted = False
 
@@ -135,7 +139,8 @@ class Grant:
                 if not desk.pending:
                     break
                 await desk.changed.wait()
-            cost = self.price.of(self.prompt_tokens, wanted) if self.price else 0.0
+            cost = self.flat_usd
+            cost += self.price.of(self.prompt_tokens, wanted) if self.price else 0.0
             self._reservation = self.ledger.reserve(
                 cost_usd=cost, tokens=self.prompt_tokens + wanted
             )
@@ -161,6 +166,8 @@ class Grant:
         left_usd = ledger.remaining_usd()
         if left_usd is not None and price is not None and price.output_usd > 0:
             left = (left_usd - price.of(self.prompt_tokens, 0)) / price.output_usd
+        if left_usd is not None and self.flat_usd > left_usd:
+            left = -1.0
         if ledger.budget.tokens is not None:
             held = ledger.usage.tokens + ledger.reserved_tokens
             left = min(left, ledger.budget.tokens - held - self.prompt_tokens)
@@ -188,7 +195,8 @@ class Grant:
         """Settle a call that was cut short, for which the provider may charge all the same."""
         price = self.price
         await self.settle(
-            cost_usd=price.of(self.prompt_tokens, completion_tokens) if price else None,
+            cost_usd=self.flat_usd
+            + (price.of(self.prompt_tokens, completion_tokens) if price else 0.0),
             prompt_tokens=self.prompt_tokens,
             completion_tokens=completion_tokens,
         )

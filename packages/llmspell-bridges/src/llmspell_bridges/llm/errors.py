@@ -25,7 +25,6 @@ from llmspell_core import (
 )
 
 if TYPE_CHECKING:
-    import json
     from collections.abc import Iterator, Mapping, Sequence
 
     from llmspell_bridges.llm.models import Model
@@ -202,10 +201,18 @@ def empty(model: Model) -> BadResponseError:
 
 
 def not_json(
-    model: Model, text: str, finish_reason: str, error: json.JSONDecodeError
+    model: Model, text: str, finish_reason: str, error: Exception
 ) -> BadResponseError:
     """Make the error of an answer that should have been JSON."""
     cut = "; it was cut off: give a larger `max_tokens`" if finish_reason == "length" else ""
     what = f"the answer of {model.name} is not the JSON that was asked for: {error}{cut}"
+    details: dict[str, Any] = {"text": text[:_TEXT_LENGTH]}
+    return BadResponseError(what, provider=model.provider, model=model.name, details=details)
+
+
+def misfit(model: Model, text: str, finish_reason: str, where: str) -> BadResponseError:
+    """Make the error of an answer in JSON that does not fit its schema."""
+    cut = "; it was cut off: give a larger `max_tokens`" if finish_reason == "length" else ""
+    what = f"the answer of {model.name} does not fit the schema {where}{cut}"
     details: dict[str, Any] = {"text": text[:_TEXT_LENGTH]}
     return BadResponseError(what, provider=model.provider, model=model.name, details=details)

@@ -138,6 +138,8 @@ def _load() -> ModuleType:
     litellm.disable_hf_tokenizer_download = True  # else counting tokens stalls 23 s offline
     litellm.suppress_debug_info = True  # else it prints advice on stdout
     litellm.telemetry = False
+    # `max_retries=0` is not enough: for embeddings litellm takes 0 for "not given".
+    litellm.DEFAULT_MAX_RETRIES = 0
     litellm.turn_off_message_logging = True  # prompts are not exported unless asked
     _warm(_FIRST_CALL)
     _build_records()

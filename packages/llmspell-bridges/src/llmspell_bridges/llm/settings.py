@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,16 +22,21 @@ _SERVED_HERE = {"ollama", "ollama_chat", "llamafile"}
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One provider; `timeout_s` is seconds without an answer, or between two parts of a stream."""
+    """One provider; `timeout_s` is seconds without an answer, or between two parts of a stream.
+
+    `max_retries` is how often a call is tried again after an error that may pass; 0 unless set.
+    """
 
     base_url: str | None = None
     api_key: str | None = None
     timeout_s: float | None = None
+    max_retries: Annotated[int, msgspec.Meta(ge=0, le=99)] | None = None
 
     def __repr__(self) -> str:
         """Show everything but the key."""
         key = "None" if self.api_key is None else "'***'"
-        return f"Provider(base_url={self.base_url!r}, api_key={key}, timeout_s={self.timeout_s})"
+        shown = f"base_url={self.base_url!r}, api_key={key}, timeout_s={self.timeout_s}"
+        return f"Provider({shown}, max_retries={self.max_retries})"
 
 
 class StatedPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +44,14 @@ class StatedPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     input_usd: float
     output_usd: float = 0.0
+
+
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answers kept on disk: for which calls, for how many seconds (None: any), how many bytes."""
+
+    always: bool = False
+    ttl_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    max_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * 1024 * 1024
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     aliases: dict[str, str] = {}
     providers: dict[str, Provider] = {}
     prices: dict[str, StatedPrice] = {}
+    cache: CacheSettings = CacheSettings()
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Settings:

@@ -128,18 +128,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a script says of one completion."""
 
     where: str
-    prompt: str | None
-    messages: list[Message] | None
-    system: str | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
-    stop_sequences: list[str] | None
-    seed: int | None
-    presence_penalty: float | None
-    frequency_penalty: float | None
-    tools: list[Tool] | None
-    tool_choice: str | None
-    response_format: ResponseFormat | None
-    schema: dict[str, Any] | None
-    reasoning_effort: str | None
+    prompt: str | None = None
+    messages: list[Message] | None = None
+    system: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop_sequences: list[str] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    tools: list[Tool] | None = None
+    tool_choice: str | None = None
+    response_format: ResponseFormat | None = None
+    schema: dict[str, Any] | None = None
+    reasoning_effort: str | None = None

@@ -1,0 +1,118 @@
+"""What an image, a speech, a transcription or a ranking costs: before it, and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmspell_bridges.llm.answer import token_usage
+from llmspell_bridges.llm.cost import info_of, price_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from llmspell_bridges.llm.models import Model
+    from llmspell_bridges.llm.settings import Settings
+
+_IMAGE_TOKENS = 6400  # the most that OpenAI's image models make of one image
+_PIXELS = 1024 * 1024
+_BY_IMAGE = (
+    "output_cost_per_image",
+    "input_cost_per_image",
+    "output_cost_per_pixel",
+    "input_cost_per_pixel",
+    "output_cost_per_image_token",
+)
+
+
+def most_usd(
+    litellm: Any, settings: Settings, model: Model, tokens: int, quantities: Mapping[str, float]
+) -> float | None:
+    """Estimate a call from above: `quantities` by the names of litellm's prices; None if unknown.
+
+    A price that the host states is by token, as is what the call then costs.
+    """
+    price = price_of(litellm, settings, model)
+    if price is not None and price.stated:
+        return price.of(tokens, 0)
+    info = info_of(litellm, model)
+    found = {name: info[name] for name in quantities if info.get(name) is not None}
+    if not found and price is None:
+        return None
+    by_token = price.of(tokens, 0) if price is not None else 0.0
+    return by_token + sum(quantities[name] * cost for name, cost in found.items())
+
+
+def images_usd(
+    litellm: Any, settings: Settings, model: Model, prompt_tokens: int, arguments: dict[str, Any]
+) -> float | None:
+    """Estimate images from above: the dearest size and quality that the arguments leave open."""
+    price = price_of(litellm, settings, model)
+    if price is not None and price.stated:
+        return price.of(prompt_tokens, 0)
+    count = arguments.get("n", 1)
+    size, quality = arguments.get("size"), arguments.get("quality")
+    costs: list[float] = []
+    for name, info in _variants(litellm, model):
+        size_fits = size is None or _has_part(name, size.replace("x", "-x-"))
+        quality_fits = quality is None or _has_part(name, quality)
+        if name.count("/") == 0 or (size_fits and quality_fits):
+            costs += _image_costs(info, size)
+    if not costs:
+        return None
+    by_token = price.of(prompt_tokens, 0) if price is not None else 0.0
+    return by_token + count * max(costs)
+
+
+def spent_flat_usd(
+    litellm: Any,
+    settings: Settings,
+    model: Model,
+    response: Any,
+    estimate_usd: float | None,
+    **facts: Any,
+) -> float | None:
+    """Price a finished call: by the host's statement, by litellm, else as it was estimated."""
+    price = price_of(litellm, settings, model)
+    if price is not None and price.stated:
+        usage = token_usage(response)
+        if not usage.total_tokens:
+            return estimate_usd
+        return price.of(usage.prompt_tokens, usage.completion_tokens)
+    try:
+        cost: float = litellm.completion_cost(
+            completion_response=response,
+            model=model.model,
+            custom_llm_provider=model.provider,
+            **facts,
+        )
+    except Exception:  # noqa: BLE001 - it raises bare Exception for what it cannot price
+        return estimate_usd
+    return cost or estimate_usd  # 0 for speech by token: its answer does not count them
+
+
+def _variants(litellm: Any, model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find the entries of a model: itself, and ``quality/size/model``."""
+    for name, info in litellm.model_cost.items():
+        if not str(info.get("litellm_provider", "")).startswith(model.provider):
+            continue
+        bare = name.removeprefix(f"{model.provider}/")
+        if bare == model.model or bare.endswith(f"/{model.model}"):
+            yield bare, info
+
+
+def _has_part(name: str, part: str) -> bool:
+    """Say whether an entry is of this size or quality, or does not say of which it is."""
+    parts = name.split("/")[:-1]
+    sizes = [p for p in parts if p[:1].isdigit()]
+    same = sizes if part[:1].isdigit() else [p for p in parts if p not in sizes]
+    return not same or part in same
+
+
+def _image_costs(info: dict[str, Any], size: str | None) -> list[float]:
+    width, _, height = (size or "").partition("x")
+    pixels = int(width) * int(height) if width.isdigit() and height.isdigit() else _PIXELS
+    for name in _BY_IMAGE:
+        if info.get(name):
+            unit = {"pixel": pixels, "token": _IMAGE_TOKENS}.get(name.rpartition("_")[2], 1)
+            return [info[name] * unit]
+    return []
