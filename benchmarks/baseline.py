@@ -51,10 +51,8 @@ def is_worse(one: Measurement, baseline: Mapping[str, float]) -> bool:
     return one.name in baseline and one.ratio > baseline[one.name] * _WORSE
 
 
-def complaints(
-    measurements: Sequence[Measurement], baseline: Mapping[str, float], rows: Sequence[str]
-) -> list[str]:
-    """List what is worse than the baseline, and what of `rows` is in one of the two only."""
+def complaints(measurements: Sequence[Measurement], baseline: Mapping[str, float]) -> list[str]:
+    """List what is worse than the baseline, and what of a measured row is in one of the two only."""
     found = [
         f"{one.name}: the ratio is {one.ratio:.2f}, a baseline of {baseline[one.name]:.2f} "
         f"allows {baseline[one.name] * _WORSE:.2f}"
@@ -62,6 +60,7 @@ def complaints(
         if is_worse(one, baseline)
     ]
     names = {one.name for one in measurements}
+    rows = {name.partition(".")[0] for name in names}
     known = {name for name in baseline if name.partition(".")[0] in rows}
     found += [f"{name}: in the baseline, but not measured" for name in sorted(known - names)]
     found += [f"{name}: measured, but not in the baseline" for name in sorted(names - known)]

@@ -76,7 +76,7 @@ def test_info_of_a_bridge_and_a_method(cli: Cli) -> None:
     [
         ("lml", "did you mean `llm`"),
         ("llm.complet", "did you mean `complete`"),
-        ("util", "no bridge"),
+        ("util.uid", "did you mean `util.uuid`"),
     ],
 )
 def test_info_of_what_is_not_there(cli: Cli, topic: str, words: str) -> None:

@@ -150,6 +150,19 @@ def usage_record(usage: Any) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
+def embedding_record(found: dict[str, Any], model: Model) -> dict[str, Any]:
+    """Make the answer of an embedding from its vectors, usage and cost."""
+    answer: dict[str, Any] = {
+        "embeddings": found["vectors"],
+        "dimensions": len(found["vectors"][0]),
+        "usage": usage_record(found["usage"]),
+        "model": model.name,
+        "metadata": {"provider": model.provider},
+    }
+    cost = found["cost_usd"]
+    return answer if cost is None else {**answer, "cost_usd": cost}
+
+
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens as chat answers count them."""
 

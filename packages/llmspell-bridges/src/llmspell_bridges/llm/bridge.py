@@ -4,69 +4,46 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from llmspell_bridges.llm import clients
-from llmspell_bridges.llm.answer import usage_record
-from llmspell_bridges.llm.call import ModelCall, prepare
+from llmspell_bridges.llm.answer import embedding_record
+from llmspell_bridges.llm.call import ModelCall
 from llmspell_bridges.llm.catalogue import listing
-from llmspell_bridges.llm.importing import litellm_ready, start_import
+from llmspell_bridges.llm.importing import litellm_ready
+from llmspell_bridges.llm.judging_methods import JudgingMethods
+from llmspell_bridges.llm.making import MakingMethods
+from llmspell_bridges.llm.params import (
+    Cache,
+    Choice,
+    Effort,
+    Fallbacks,
+    Format,
+    MaxTokens,
+    Messages,
+    ModelName,
+    Penalty,
+    ProviderName,
+    Retry,
+    Schema,
+    Seed,
+    Stops,
+    System,
+    Temperature,
+    Timeout,
+    Tools,
+    TopP,
+)
 from llmspell_bridges.llm.request import arguments, estimated_tokens, text_tokens
-from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL, DEFAULT_MODEL, Settings
-from llmspell_bridges.llm.types import Message, Request, ResponseFormat, Tool
-from llmspell_core import Bridge, CallContext, TextRecord, ValidationError, method
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Messages = Annotated[list[Message] | None, "The conversation: records with `role` and `content`"]
-System = Annotated[str | None, "What the model is told before the conversation"]
-ModelName = Annotated[str | None, "`provider/model`, an alias, or a bare name such as `gpt-4`"]
-ProviderName = Annotated[str | None, "The provider, where `model` does not name it"]
-Temperature = Annotated[Annotated[float, Meta(ge=0, le=2)] | None, "Randomness, from 0 to 2"]
-TopP = Annotated[Annotated[float, Meta(ge=0, le=1)] | None, "Keep the likeliest, from 0 to 1"]
-MaxTokens = Annotated[Annotated[int, Meta(ge=1)] | None, "The longest answer, in tokens"]
-Stops = Annotated[list[str] | None, "Texts that end the answer"]
-Seed = Annotated[int | None, "Makes answers repeatable, where the provider can"]
-Penalty = Annotated[Annotated[float, Meta(ge=-2, le=2)] | None, "From -2 to 2"]
-Tools = Annotated[list[Tool] | None, "Functions that the model may ask for"]
-Choice = Annotated[str | None, "`auto`, `none`, `required`, or the name of a tool"]
-Format = Annotated[ResponseFormat | None, "The form of the answer, in OpenAI's words"]
-Schema = Annotated[dict[str, Any] | None, "JSON Schema of the answer; its value is in `data`"]
-Effort = Annotated[
-    Literal["none", "minimal", "low", "medium", "high"] | None, "How long the model thinks"
-]
-Timeout = Annotated[Annotated[float, Meta(gt=0)] | None, "Seconds to wait for the provider"]
+from llmspell_bridges.llm.serving import Wishes
+from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL
+from llmspell_bridges.llm.types import Request
+from llmspell_core import CallContext, TextRecord, ValidationError, method
 
 
-class LlmBridge(Bridge):
-    """Language models: complete, stream, embed; through litellm, with every provider it knows."""
-
-    name = "llm"
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        """Take the host's settings; nothing is imported yet."""
-        self.settings = settings or Settings()
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> LlmBridge:
-        """Make the bridge from the host's configuration.
-
-        Raises:
-            ConfigurationError: it names the key that is wrong.
-        """
-        return cls(Settings.read(settings))
-
-    async def open(self) -> None:
-        """Start importing litellm in the background, and return at once."""
-        clients.hold()
-        start_import()
-
-    async def close(self) -> None:
-        """Close the HTTP clients and the local models."""
-        await clients.release()
+class LlmBridge(MakingMethods, JudgingMethods):
+    """Language models through litellm: text, embeddings, images, sound, moderation, ranking."""
 
     @method(
         effects=("model",),
@@ -93,6 +70,9 @@ class LlmBridge(Bridge):
         response_format: Format = None,
         schema: Schema = None,
         reasoning_effort: Effort = None,
+        fallbacks: Fallbacks = None,
+        retry: Retry = None,
+        cache: Cache = None,
         timeout_s: Timeout = None,
         ctx: CallContext,
     ) -> TextRecord:
@@ -115,10 +95,17 @@ class LlmBridge(Bridge):
             schema=schema,
             reasoning_effort=reasoning_effort,
         )
-        call, built = await self._begin(
-            request, ctx, model, provider, timeout_s=timeout_s, streams=False
+        wishes = Wishes(
+            model=model,
+            provider=provider,
+            fallbacks=fallbacks,
+            retry=retry,
+            cache=cache,
+            timeout_s=timeout_s,
         )
-        return await call.complete(built, parse="response_format" in built)
+        built, tokens = _built(request, ctx)
+        serving = self._serving(ctx, wishes, self.default_model(ctx))
+        return await serving.complete(built, tokens, parse="response_format" in built)
 
     @method(
         effects=("model",),
@@ -145,6 +132,9 @@ class LlmBridge(Bridge):
         response_format: Format = None,
         schema: Schema = None,
         reasoning_effort: Effort = None,
+        fallbacks: Fallbacks = None,
+        retry: Retry = None,
+        cache: Cache = None,
         timeout_s: Timeout = None,
         ctx: CallContext,
     ) -> AsyncIterator[TextRecord]:
@@ -167,10 +157,18 @@ class LlmBridge(Bridge):
             schema=schema,
             reasoning_effort=reasoning_effort,
         )
-        call, built = await self._begin(
-            request, ctx, model, provider, timeout_s=timeout_s, streams=True
+        wishes = Wishes(
+            model=model,
+            provider=provider,
+            fallbacks=fallbacks,
+            retry=retry,
+            cache=cache,
+            timeout_s=timeout_s,
         )
-        async with aclosing(call.stream(built, parse="response_format" in built)) as pieces:
+        built, tokens = _built(request, ctx)
+        serving = self._serving(ctx, wishes, self.default_model(ctx))
+        answer = serving.stream(built, tokens, parse="response_format" in built)
+        async with aclosing(answer) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -186,6 +184,9 @@ class LlmBridge(Bridge):
         model: ModelName = None,
         provider: ProviderName = None,
         dimensions: Annotated[Annotated[int, Meta(ge=1)] | None, "Numbers per text"] = None,
+        fallbacks: Fallbacks = None,
+        retry: Retry = None,
+        cache: Cache = None,
         timeout_s: Timeout = None,
         ctx: CallContext,
     ) -> dict[str, Any]:
@@ -194,24 +195,27 @@ class LlmBridge(Bridge):
         if not texts or not all(texts):
             text = "bad argument `input` to `llm.embed`: give at least one text, and none empty"
             raise ValidationError(text, argument="input")
-        options = ctx.session.options.get("embedding_model")
-        default = options or self.settings.default_embedding_model or DEFAULT_EMBEDDING_MODEL
-        call = await prepare(self.settings, ctx, default if model is None else model, provider)
+        chosen = ctx.session.options.get("embedding_model")
+        default = chosen or self.settings.default_embedding_model or DEFAULT_EMBEDDING_MODEL
         built: dict[str, Any] = {"input": texts}
         if dimensions is not None:
             built["dimensions"] = dimensions
-        tokens = sum(map(text_tokens, texts))
-        await call.reserve(built, tokens, timeout_s=timeout_s, waits=True)
-        found = await call.embed(built)
-        answer: dict[str, Any] = {
-            "embeddings": found["vectors"],
-            "dimensions": len(found["vectors"][0]),
-            "usage": usage_record(found["usage"]),
-            "model": call.model.name,
-        }
-        if found["cost_usd"] is not None:
-            answer["cost_usd"] = found["cost_usd"]
-        return {**answer, "embedding": found["vectors"][0]} if isinstance(input, str) else answer
+        wishes = Wishes(
+            model=model,
+            provider=provider,
+            fallbacks=fallbacks,
+            retry=retry,
+            cache=cache,
+            timeout_s=timeout_s,
+        )
+
+        async def ask(call: ModelCall) -> dict[str, Any]:
+            await call.reserve(built, sum(map(text_tokens, texts)), timeout_s=timeout_s, waits=True)
+            return embedding_record(await call.embed(built), call.model)
+
+        answer = await self._serving(ctx, wishes, default).record(ctx.where, built, ask)
+        single = isinstance(input, str)
+        return {**answer, "embedding": answer["embeddings"][0]} if single else answer
 
     @method(example={}, returns="Records with name, provider, context_tokens, prices, available")
     async def models(
@@ -225,21 +229,9 @@ class LlmBridge(Bridge):
         litellm = await litellm_ready()
         return listing(litellm, self.settings, ctx.session.permissions, provider, mode)
 
-    async def _begin(
-        self,
-        request: Request,
-        ctx: CallContext,
-        model: str | None,
-        provider: str | None,
-        *,
-        timeout_s: float | None,
-        streams: bool,
-    ) -> tuple[ModelCall, dict[str, Any]]:
-        """Prepare a completion as far as it goes before the request."""
-        permissions = ctx.session.permissions
-        built = arguments(request, lambda host: permissions.require("net", host))
-        default = ctx.session.options.get("model") or self.settings.default_model or DEFAULT_MODEL
-        call = await prepare(self.settings, ctx, default if model is None else model, provider)
-        tokens = estimated_tokens(built["messages"])
-        await call.reserve(built, tokens, timeout_s=timeout_s, waits=not streams)
-        return call, built
+
+def _built(request: Request, ctx: CallContext) -> tuple[dict[str, Any], int]:
+    """Check a request, and estimate its tokens."""
+    permissions = ctx.session.permissions
+    built = arguments(request, lambda host: permissions.require("net", host))
+    return built, estimated_tokens(built["messages"])

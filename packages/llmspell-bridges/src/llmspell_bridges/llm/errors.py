@@ -200,9 +200,7 @@ def empty(model: Model) -> BadResponseError:
     return BadResponseError(text, provider=model.provider, model=model.name)
 
 
-def not_json(
-    model: Model, text: str, finish_reason: str, error: Exception
-) -> BadResponseError:
+def not_json(model: Model, text: str, finish_reason: str, error: Exception) -> BadResponseError:
     """Make the error of an answer that should have been JSON."""
     cut = "; it was cut off: give a larger `max_tokens`" if finish_reason == "length" else ""
     what = f"the answer of {model.name} is not the JSON that was asked for: {error}{cut}"

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from llmspell_bridges.llm.types import (
-    AudioPart,
-    FilePart,
-    ImagePart,
-    ImageUrlPart,
-    TextPart,
-)
+from llmspell_bridges.llm.parts import part_of
 from llmspell_core import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmspell_bridges.llm.types import Message, Part, Request, Tool, ToolCall
+    from llmspell_bridges.llm.types import Message, Request, Tool, ToolCall
 
 _SAMPLING = (
     "temperature",
@@ -98,7 +90,7 @@ def _message(
     built: dict[str, Any] = {"role": message.role}
     if isinstance(message.content, list):
         built["content"] = [
-            _part(part, f"{path}.content[{index}]", where, allow_host)
+            part_of(part, f"{path}.content[{index}]", where, allow_host)
             for index, part in enumerate(message.content)
         ]
     elif message.content is not None or message.tool_calls:
@@ -114,45 +106,6 @@ def _message(
     elif message.role == "tool":
         raise _wrong(f"{path}.tool_call_id", where, "a tool's message names the call it answers")
     return built
-
-
-def _part(part: Part, path: str, where: str, allow_host: Callable[[str], None]) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    if isinstance(part, AudioPart):
-        form = part.mime_type.rpartition("/")[2].removeprefix("x-")
-        sound = {"data": b64encode(part.data).decode(), "format": form}
-        return {"type": "input_audio", "input_audio": sound}
-    if isinstance(part, FilePart):
-        file = {"file_data": _data_url(part.data, part.mime_type), "format": part.mime_type}
-        return {"type": "file", "file": {**file, "filename": part.name} if part.name else file}
-    image = _image(part, path, where, allow_host)
-    return {"type": "image_url", "image_url": image}
-
-
-def _image(
-    part: ImagePart | ImageUrlPart, path: str, where: str, allow_host: Callable[[str], None]
-) -> dict[str, Any]:
-    detail = part.image_url.detail if isinstance(part, ImageUrlPart) else part.detail
-    more = {"detail": detail} if detail else {}
-    if isinstance(part, ImagePart) and part.data is not None:
-        if not part.mime_type or part.url is not None:
-            raise _wrong(path, where, "`data` goes with `mime_type`, such as image/png")
-        return {"url": _data_url(part.data, part.mime_type), **more}
-    url = part.image_url.url if isinstance(part, ImageUrlPart) else part.url
-    if url is None:
-        raise _wrong(path, where, "an image needs `url`, or `data` with `mime_type`")
-    if not url.startswith("data:image/"):
-        # Some providers' images are fetched by litellm itself, from this machine.
-        parsed = urlsplit(url)
-        if parsed.scheme != "https" or not parsed.hostname:
-            raise _wrong(f"{path}.url", where, "expected an https: or a data:image/ URL")
-        allow_host(parsed.hostname)
-    return {"url": url, **more}
-
-
-def _data_url(data: bytes, mime_type: str) -> str:
-    return f"data:{mime_type};base64,{b64encode(data).decode()}"
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

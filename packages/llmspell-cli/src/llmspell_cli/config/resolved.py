@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmspell_cli.config.files import user_config_dir
 from llmspell_cli.config.provider import Provider
 from llmspell_core.budget import Budget
 from llmspell_core.limits import Limits
@@ -66,7 +67,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             llm["default_embedding_model"] = embedding.value
         if prices := named(self.settings, "prices"):
             llm["prices"] = prices
-        return {"llm": llm}
+        # what the user trusts is kept there: no bridge may write to it
+        folder = user_config_dir()
+        return {"llm": llm, "fs": {"protected": [folder]} if folder else {}}
 
 
 def named(settings: Mapping[Path, Setting], section: str) -> dict[str, dict[str, Any]]:
