@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmspell_core.bridge_set import BridgeSet
 from llmspell_core.budget import Budget, Ledger, Usage
 from llmspell_core.engine import EngineConfig, ScriptEngine
+from llmspell_core.engine_set import EngineSet
 from llmspell_core.environment import granted_environment
-from llmspell_core.errors import ConfigurationError, InternalError, LlmspellError
+from llmspell_core.errors import InternalError, LlmspellError
 from llmspell_core.header import Header, parse_header, resolve_params
 from llmspell_core.includes import to_start
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
-from llmspell_core.registry import Plugin, installed
 from llmspell_core.session import Session
 from llmspell_core.source import Source, check_size, read_source
 from llmspell_core.spell import Spell
@@ -26,7 +25,7 @@ from llmspell_core.telemetry import span
 from llmspell_core.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -105,18 +104,14 @@ class Runtime:
             limits=self.limits,
         )
         self._environ = os.environ if environ is None else environ
-        self._settings = {name: dict(value) for name, value in (settings or {}).items()}
-        self._engine_classes = {cls.info.name: cls for cls in engines}
-        self._engines: dict[str, ScriptEngine] = {}
-        self._own_bridges = {bridge.name: bridge for bridge in bridges}
-        self._bridges: dict[str, Bridge] = {}
+        self._engines = EngineSet(engines, self.config)
+        self._bridges = BridgeSet(bridges, settings or {})
         self._sessions: set[Session] = set()
-        self._starting = asyncio.Lock()
         self._entered = False
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the settings of bridges that are not open yet."""
-        self._settings = {name: dict(value) for name, value in settings.items()}
+        self._bridges.settings = settings
 
     async def __aenter__(self) -> Self:
         """Enter; engines and bridges start when a spell first needs them."""
@@ -133,13 +128,8 @@ class Runtime:
         self._entered = False
         for session in list(self._sessions):
             await session.close()
-        for engine in reversed(self._engines.values()):
-            await engine.close()
-        for bridge in reversed(self._bridges.values()):
-            if bridge.scope == "runtime":
-                await bridge.close()
-        self._engines.clear()
-        self._bridges.clear()
+        await self._engines.close()
+        await self._bridges.close()
 
     async def run_file(
         self, path: str | Path, params: Mapping[str, Value] | None = None, **options: Any
@@ -228,12 +218,15 @@ class Runtime:
         defaults: Mapping[str, Any] | None = None,
         stdin: AsyncIterator[str] | None = None,
     ) -> RunResult:
+        if not self._entered:
+            text = "the runtime is not entered: use `async with Runtime() as runtime:`"
+            raise InternalError(text)
         given = resolve_params(spell.header, params or {})
         granted = permissions or self.permissions
         spent = ledger or Ledger(self.budget)
         session = Session(
             name=spell.name,
-            bridges=await self._bridges_for(spell.texts),
+            bridges=await self._bridges.for_spell(spell.texts),
             permissions=granted,
             limits=limits or self.limits,
             ledger=spent,
@@ -265,77 +258,13 @@ class Runtime:
         return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s, spell=spell)
 
     async def engine(self, name: str) -> ScriptEngine:
-        """Return the engine of a language, started.
-
-        Raises:
-            ConfigurationError: none is installed by that name; the message lists those that are.
-        """
-        async with self._starting:
-            started = self._engines.get(name)
-            if started is None:
-                cls = self._engine_classes.get(name) or self._installed_engine(name)
-                started = await cls.create(self.config)
-                self._engines[name] = started
-            return started
+        """Return the engine of a language, started; see `EngineSet.get`."""
+        return await self._engines.get(name)
 
     async def engine_for_suffix(self, suffix: str, file: str) -> ScriptEngine:
-        """Return the engine whose suffixes hold `suffix` (with its dot), started.
-
-        Raises:
-            ConfigurationError: no installed engine runs such files.
-        """
-        for cls in self._engine_classes.values():
-            if suffix in cls.info.suffixes:
-                return await self.engine(cls.info.name)
-        for plugin in installed("llmspell.engines").values():
-            if suffix in plugin.load().info.suffixes:
-                return await self.engine(plugin.name)
-        known = ", ".join(self.engine_suffixes())
-        what = f"the suffix `{suffix}`" if suffix else "no suffix"
-        text = f"{file} has {what}; installed engines run: {known or 'nothing, none is installed'}"
-        raise ConfigurationError(text, file=file)
+        """Return the engine for a suffix (with its dot), started; see `EngineSet.for_suffix`."""
+        return await self._engines.for_suffix(suffix, file)
 
     def engine_suffixes(self) -> dict[str, str]:
         """Map every suffix that can be run to its engine's name."""
-        classes = dict(self._engine_classes)
-        for plugin in installed("llmspell.engines").values():
-            if plugin.name not in classes:
-                classes[plugin.name] = plugin.load()
-        return {suffix: name for name, cls in classes.items() for suffix in cls.info.suffixes}
-
-    def _installed_engine(self, name: str) -> type[ScriptEngine]:
-        plugins = installed("llmspell.engines")
-        if name not in plugins:
-            known = ", ".join(sorted({*plugins, *self._engine_classes})) or "none"
-            text = f"no engine named `{name}` is installed; installed: {known}"
-            raise ConfigurationError(text, key=name)
-        cls: type[ScriptEngine] = plugins[name].load()
-        return cls
-
-    async def _bridges_for(self, texts: Sequence[str]) -> dict[str, Bridge]:
-        """Open the bridges that a spell names; an installed one that it never names stays closed.
-
-        Importing a bridge costs time and memory, so a spell pays only for what it mentions.
-        """
-        if not self._entered:
-            text = "the runtime is not entered: use `async with Runtime() as runtime:`"
-            raise InternalError(text)
-        plugins = installed("llmspell.bridges")
-        names = {name for name in plugins if _mentioned(name, texts)} | set(self._own_bridges)
-        async with self._starting:
-            for name in sorted(names - set(self._bridges)):
-                bridge = self._own_bridges.get(name) or self._make(plugins[name])
-                if bridge.scope == "runtime":
-                    await bridge.open()
-                self._bridges[name] = bridge
-        return {name: self._bridges[name] for name in sorted(names)}
-
-    def _make(self, plugin: Plugin) -> Bridge:
-        cls: type[Bridge] = plugin.load()
-        return cls.from_settings(self._settings.get(plugin.name, {}))
-
-
-def _mentioned(name: str, texts: Iterable[str]) -> bool:
-    """Say whether a spell's text has `name` as a word of its own."""
-    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-    return any(word.search(text) for text in texts)
+        return self._engines.suffixes()

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.llm import clients, flat
-from llmspell_bridges.llm.cache import AnswerCache
 from llmspell_bridges.llm.importing import start_import
 from llmspell_bridges.llm.serving import Serving, Wishes
 from llmspell_bridges.llm.settings import DEFAULT_MODEL, Settings
-from llmspell_bridges.local.store import cache_dir
 from llmspell_core import Bridge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from llmspell_bridges.llm.cache import AnswerCache
     from llmspell_bridges.llm.flat import FlatRequest
     from llmspell_core import CallContext
 
@@ -28,8 +27,7 @@ class LlmBase(Bridge):
     def __init__(self, settings: Settings | None = None) -> None:
         """Take the host's settings; nothing is imported yet."""
         self.settings = settings or Settings()
-        path = cache_dir().parent / "answers" / "answers.sqlite3"
-        self._answers = AnswerCache(path, self.settings.cache.max_bytes)
+        self._answers: AnswerCache | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -47,7 +45,8 @@ class LlmBase(Bridge):
 
     async def close(self) -> None:
         """Close the HTTP clients, the local models and the cache."""
-        self._answers.close()
+        if self._answers is not None:
+            self._answers.close()
         await clients.release()
 
     def default_model(self, ctx: CallContext) -> str:
@@ -56,7 +55,17 @@ class LlmBase(Bridge):
         return chosen or self.settings.default_model or DEFAULT_MODEL
 
     def _serving(self, ctx: CallContext, wishes: Wishes, default: str | None) -> Serving:
-        return Serving(self.settings, ctx, wishes, default=default, store=self._answers)
+        return Serving(self.settings, ctx, wishes, default=default, store=self._store)
+
+    def _store(self) -> AnswerCache:
+        """Find the cache; only calls that use it import it."""
+        if self._answers is None:
+            from llmspell_bridges.llm.cache import AnswerCache
+            from llmspell_bridges.local.store import cache_dir
+
+            path = cache_dir().parent / "answers" / "answers.sqlite3"
+            self._answers = AnswerCache(path, self.settings.cache.max_bytes)
+        return self._answers
 
     async def _flat(
         self, ctx: CallContext, wishes: Wishes, request: FlatRequest, *, default: str | None = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
 from llmspell_bridges.llm.answer import embedding_record
-from llmspell_bridges.llm.call import ModelCall
 from llmspell_bridges.llm.catalogue import listing
 from llmspell_bridges.llm.importing import litellm_ready
 from llmspell_bridges.llm.judging_methods import JudgingMethods
@@ -40,6 +39,9 @@ from llmspell_bridges.llm.serving import Wishes
 from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL
 from llmspell_bridges.llm.types import Request
 from llmspell_core import CallContext, TextRecord, ValidationError, method
+
+if TYPE_CHECKING:
+    from llmspell_bridges.llm.call import ModelCall
 
 
 class LlmBridge(MakingMethods, JudgingMethods):

@@ -56,9 +56,9 @@ class AnswerCache:
             return self._get(self._open(), key, max_age_s)
         return None
 
-    def put(self, key: bytes, answer: Stored) -> None:
+    def put(self, key: bytes, text: str | None, fields: dict[str, Any]) -> None:
         """Keep an answer, and remove the least used while all of them are too large."""
-        value = msgspec.msgpack.encode(answer)
+        value = msgspec.msgpack.encode(Stored(text=text, fields=fields))
         if len(value) > self._max_bytes // _SMALLEST_PART:
             return
         with self._lock, suppress(OSError, sqlite3.Error):

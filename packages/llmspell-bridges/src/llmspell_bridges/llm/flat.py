@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llmspell_bridges.llm.answer import token_usage
+from llmspell_bridges.llm.call import ModelCall
 from llmspell_bridges.llm.prices import spent_flat_usd
 from llmspell_core import BadResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from llmspell_bridges.llm.call import ModelCall
     from llmspell_bridges.llm.settings import Settings
 
 MESSAGE_BYTES = 16 * 1024 * 1024

@@ -38,8 +38,10 @@ def most_usd(
     found = {name: info[name] for name in quantities if info.get(name) is not None}
     if not found and price is None:
         return None
-    by_token = price.of(tokens, 0) if price is not None else 0.0
-    return by_token + sum(quantities[name] * cost for name, cost in found.items())
+    total = price.of(tokens, 0) if price is not None else 0.0
+    for name, cost in found.items():
+        total += quantities[name] * float(cost)
+    return total
 
 
 def images_usd(
@@ -49,14 +51,14 @@ def images_usd(
     price = price_of(litellm, settings, model)
     if price is not None and price.stated:
         return price.of(prompt_tokens, 0)
-    count = arguments.get("n", 1)
+    count: int = arguments.get("n", 1)
     size, quality = arguments.get("size"), arguments.get("quality")
     costs: list[float] = []
     for name, info in _variants(litellm, model):
         size_fits = size is None or _has_part(name, size.replace("x", "-x-"))
         quality_fits = quality is None or _has_part(name, quality)
         if name.count("/") == 0 or (size_fits and quality_fits):
-            costs += _image_costs(info, size)
+            costs += map(float, _image_costs(info, size))
     if not costs:
         return None
     by_token = price.of(prompt_tokens, 0) if price is not None else 0.0

@@ -16,11 +16,11 @@ import msgspec
 
 from llmspell_bridges import retry
 from llmspell_bridges.llm import models
-from llmspell_bridges.llm.cache import Stored
 from llmspell_bridges.llm.call import prepare
 from llmspell_bridges.llm.fit import checked
 from llmspell_bridges.llm.importing import litellm_ready
 from llmspell_bridges.llm.params import CacheOptions
+from llmspell_bridges.retry import RetryPolicy
 from llmspell_core import (
     ContextWindowError,
     ModelNotFoundError,
@@ -32,13 +32,13 @@ from llmspell_core import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from llmspell_bridges.llm.cache import AnswerCache
+    from llmspell_bridges.llm.cache import AnswerCache, Stored
     from llmspell_bridges.llm.call import ModelCall
     from llmspell_bridges.llm.settings import Settings
-    from llmspell_bridges.retry import RetryPolicy
     from llmspell_core import CallContext
 
 T = TypeVar("T")
+Answer = TypeVar("Answer", TextRecord, dict[str, Any])
 Pieces = tuple[TextRecord, "AsyncGenerator[TextRecord, None] | None"]
 _FORM = 1  # of keys and values: another number leaves what older versions have kept alone
 
@@ -64,7 +64,7 @@ class Serving:
         wishes: Wishes,
         *,
         default: str | None,
-        store: AnswerCache,
+        store: Callable[[], AnswerCache],
     ) -> None:
         """Keep what the request needs; `default` is the model asked where the script names none."""
         self.wishes = wishes
@@ -183,7 +183,7 @@ class Serving:
         if self.wishes.retry is not None:
             return self.wishes.retry
         retries = self._settings.provider(call.model.provider).max_retries or 0
-        return retry.RetryPolicy(max_attempts=1 + retries)
+        return RetryPolicy(max_attempts=1 + retries)
 
     async def _kept_stream(
         self, call: ModelCall, arguments: dict[str, Any], built: dict[str, Any], *, parse: bool
@@ -204,7 +204,7 @@ class Serving:
         if not self._caching:
             return None
         key = _key(call, what, arguments)
-        found = await asyncio.to_thread(self._store.get, key, self._max_age_s)
+        found = await asyncio.to_thread(self._store().get, key, self._max_age_s)
         if found is not None:
             found.fields["cost_usd"] = 0.0
             found.fields["metadata"] = {**found.fields.get("metadata", {}), "cache": "hit"}
@@ -226,13 +226,13 @@ class Serving:
         capped = sent is not None and sent.get("max_tokens") != arguments.get("max_tokens")
         if not (capped and fields.get("finish_reason") == "length"):
             text = str(answer) if isinstance(answer, TextRecord) else None
-            stored = Stored(text=text, fields=dict(fields))
-            await asyncio.to_thread(self._store.put, _key(call, what, arguments), stored)
+            key = _key(call, what, arguments)
+            await asyncio.to_thread(self._store().put, key, text, dict(fields))
         fields["metadata"] = {**fields.get("metadata", {}), "cache": "miss"}
 
-    def _noted(self, answer: Any) -> Any:
+    def _noted(self, answer: Answer) -> Answer:
         """Say in the answer's metadata which models failed before."""
-        fields = answer.fields if isinstance(answer, TextRecord) else answer
+        fields: dict[str, Any] = answer.fields if isinstance(answer, TextRecord) else answer
         if self._failed and "metadata" in fields:
             fields["metadata"] = {**fields["metadata"], "failed": self._failed}
         return answer

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmspell_core import dispatch
@@ -14,16 +14,16 @@ from llmspell_core.errors import (
     CancelledSpellError,
     ConversionError,
     InternalError,
-    LimitError,
     LlmspellError,
 )
 from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import decode, encode
-from llmspell_engines.host.records import frames_of, from_record, to_record
+from llmspell_engines.host.invocations import Invocations, depth_of_call
+from llmspell_engines.host.records import from_record, to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from llmspell_core.session import Session
     from llmspell_core.values import Value
@@ -36,9 +36,6 @@ UNSENT_BYTES = 256 * 1024 * 1024
 """Bytes of answers that a worker leaves unread before its run is ended."""
 _REMEMBERED_ERRORS = 1000
 _MAX_ID = 2**32 - 1
-
-_depth: ContextVar[int] = ContextVar("llmspell_callback_depth", default=0)
-"""How many callbacks deep the current call of the script is."""
 
 
 class Run:
@@ -55,8 +52,8 @@ class Run:
         self._calls: dict[int, tuple[asyncio.Task[None], str, int]] = {}
         self._in_flight: Counter[int] = Counter()
         self._in_flight_bytes = 0
-        self._invocations: dict[int, tuple[asyncio.Future[Value], int]] = {}
-        self._next_invocation = 1
+        nesting = session.limits.callback_nesting
+        self._invocations = Invocations(self._send, self._to_error, nesting)
         self._errors: dict[int, LlmspellError] = {}
         self._releases: set[asyncio.Task[None]] = set()
         self._handlers: dict[int, Callable[[int, bytes], None]] = {
@@ -64,8 +61,8 @@ class Run:
             p.DONE: self._on_done,
             p.FAILED: self._on_failed,
             p.LOG: self._on_log,
-            p.RETURN: self._on_return,
-            p.RAISE: self._on_raise,
+            p.RETURN: partial(self._on_answer, failed=False),
+            p.RAISE: partial(self._on_answer, failed=True),
             p.CANCEL_CALL: self._on_cancel_call,
             p.RELEASE: self._on_release,
         }
@@ -77,7 +74,7 @@ class Run:
             LlmspellError: what ended it other than a result.
         """
         session, worker = self._session, self._worker
-        session.invoker, session.on_fatal = self._invoke, self._fail
+        session.invoker, session.on_fatal = self._invocations.invoke, self._fail
         self._started = time.perf_counter()
         worker.attach(self._on_message, self._on_exit)
         if session.limits.cpu_s is not None:
@@ -106,8 +103,7 @@ class Run:
         tasks = [task for task, _, _ in self._calls.values()]
         for task in tasks:
             task.cancel()
-        for future, _ in self._invocations.values():
-            future.cancel()
+        self._invocations.cancel()
         await asyncio.gather(*tasks, *self._releases, return_exceptions=True)
 
     def _elapsed_ms(self) -> int:
@@ -140,7 +136,7 @@ class Run:
         except ConversionError as error:
             self._answer_error(number, error)
             return
-        depth = self._invocations[parent][1] if parent in self._invocations else 0
+        depth = self._invocations.depth(parent)
         if self._in_flight[depth] >= self._session.limits.calls_in_flight:
             self._broken("more calls in flight than allowed")
             return
@@ -163,7 +159,7 @@ class Run:
     async def _call(
         self, number: int, target: str | int, method: str, args: list[Value], depth: int
     ) -> None:
-        _depth.set(depth)
+        depth_of_call.set(depth)
         try:
             payload = encode(await dispatch.call(self._session, target, method, args))
         except LlmspellError as error:
@@ -213,14 +209,17 @@ class Run:
             self._session.log("warn", text)
 
     def _on_failed(self, _: int, payload: bytes) -> None:
-        record = decode(payload)
+        self._fail(self._to_error(decode(payload)))
+
+    def _to_error(self, record: Value) -> LlmspellError:
+        """Read an error record; one of our own errors that came back is found again."""
         error = from_record(record, self._session.limits)
         ref = record.get("ref") if isinstance(record, dict) else None
-        known = self._errors.get(ref) if type(ref) is int else None
-        if known is not None and (known.kind, known.message) == (error.kind, error.message):
-            known.traceback = frames_of(record)  # type: ignore[arg-type]  # a ref is in a dict only
-            error = known
-        self._fail(error)
+        known = self._errors.get(ref) if isinstance(ref, int) else None
+        if known is None or (known.kind, known.message) != (error.kind, error.message):
+            return error
+        known.traceback = error.traceback
+        return known
 
     def _on_log(self, _: int, payload: bytes) -> None:
         match decode(payload):
@@ -229,26 +228,9 @@ class Run:
             case _:
                 self._broken("a log of the wrong shape")
 
-    def _on_return(self, number: int, payload: bytes) -> None:
-        future = self._invocation(number)
-        if future is not None and not future.done():
-            future.set_result(decode(payload))
-
-    def _on_raise(self, number: int, payload: bytes) -> None:
-        future = self._invocation(number)
-        if future is not None and not future.done():
-            record = decode(payload)
-            ref = record.get("ref") if isinstance(record, dict) else None
-            known = self._errors.get(ref) if type(ref) is int else None
-            future.set_exception(known or from_record(record, self._session.limits))
-
-    def _invocation(self, number: int) -> asyncio.Future[Value] | None:
-        """Find the callback being answered; one that was cancelled may still answer, once."""
-        if not 0 < number < self._next_invocation:
+    def _on_answer(self, number: int, payload: bytes, *, failed: bool) -> None:
+        if not self._invocations.answer(number, payload, failed=failed):
             self._broken("an answer to a callback that nobody invoked")
-            return None
-        found = self._invocations.get(number)
-        return found[0] if found else None
 
     def _on_cancel_call(self, number: int, _: bytes) -> None:
         found = self._calls.get(number)
@@ -265,29 +247,6 @@ class Run:
             await self._session.handles.release(number)
         except Exception as error:  # noqa: BLE001 - nobody waits for it; it must not be lost
             self._session.record({"event": "close_failed", "error": repr(error)})
-
-    # -- callbacks ------------------------------------------------------------------------
-
-    async def _invoke(self, number: int, args: Sequence[Value]) -> Value:
-        """Run the script's function of a number with `args`; cancelling this cancels it."""
-        depth = _depth.get() + 1
-        if depth > self._session.limits.callback_nesting:
-            allowed = self._session.limits.callback_nesting
-            text = f"callbacks call callbacks deeper than {allowed} levels"
-            raise LimitError(text, limit="callback_nesting", value=allowed)
-        payload = encode([number, list(args), depth])
-        invocation = self._next_invocation
-        self._next_invocation += 1
-        future: asyncio.Future[Value] = self._loop.create_future()
-        self._invocations[invocation] = (future, depth)
-        self._send(p.INVOKE, invocation, payload)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._send(p.CANCEL, invocation, _NIL)
-            raise
-        finally:
-            del self._invocations[invocation]
 
     # -- the end --------------------------------------------------------------------------
 
@@ -321,7 +280,6 @@ class Run:
         self._fail(error)
 
 
-_NIL = encode(None)
 _LEVELS = frozenset({"log", "info", "warn", "error", "debug", "write"})
 
 
