@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmspell_cli.output import Output
 
 _COMMANDS = ("run", "exec")
-_NEED_OPTIONS = ("--isolation", "--require-lock", "--memory", "--help", "-h")
+_NEED_OPTIONS = ("--isolation", "--require-lock", "--memory", "--watch", "--help", "-h")
 """What the engine is started with, or what makes it unnecessary: then nothing is early."""
 
 
@@ -33,7 +33,7 @@ def start_early(args: Sequence[str], output: Output) -> Host | None:
         return None
     from llmspell_cli.host import Host
 
-    host = Host(output, spares=1)
+    host = Host(output, one_shot=True)
     host.loop.run_until_complete(_start(host, wanted))
     return host
 

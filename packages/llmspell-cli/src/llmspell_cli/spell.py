@@ -34,7 +34,13 @@ class SpellRun:
     """One spell on its way through the command."""
 
     def __init__(
-        self, app: App, source: Source, language: str | None, given: dict[str, Any]
+        self,
+        app: App,
+        source: Source,
+        language: str | None,
+        given: dict[str, Any],
+        *,
+        watched: bool = False,
     ) -> None:
         """Read the options; the engine is started, if it was not before."""
         self.output = app.output
@@ -52,7 +58,7 @@ class SpellRun:
             isolation=given["isolation"] or "locked",
             require_lock=given["require_lock"],
             limits=self.limits,
-            one_shot=True,
+            one_shot=not watched,
         )
         self.host.runtime.configure(config.bridge_settings())
         self.trace: Trace | None = None

@@ -27,7 +27,7 @@ def watch_spell(app: App, file: str, given: dict[str, Any]) -> int:
         if given[option]:
             text = f"--watch does not go with --{option}"
             raise click.UsageError(text, click.get_current_context())
-    first = SpellRun(app, read_source(file), None, given)
+    first = SpellRun(app, read_source(file), None, given, watched=True)
     first.host.run(_watch(app, first, file, given))
     return exit_codes.DONE
 
@@ -46,7 +46,7 @@ async def _watch(app: App, first: SpellRun, file: str, given: dict[str, Any]) ->
     async with runtime, runtime.load(file, on_reload) as live:
         while True:
             changed.clear()
-            run = SpellRun(app, live.spell.source, None, given)
+            run = SpellRun(app, live.spell.source, None, given, watched=True)
             try:
                 app.output.result(await run.execute_in(runtime))
             except LlmspellError as error:

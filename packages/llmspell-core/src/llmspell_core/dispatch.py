@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from llmspell_core.values import Value
 
 RUNTIME = "runtime"
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+"""Types that hold no reference: most of what a script sends."""
 _MAX_SLEEP_MS = 24 * 3600 * 1000
 
 
@@ -165,9 +167,9 @@ def _adopt(session: Session, item: Any) -> Any:
 def _revive(session: Session, value: Any) -> Any:
     """Replace the script's references by what they stand for."""
     if isinstance(value, list):
-        return [_revive(session, item) for item in value]
+        return [i if type(i) in _PLAIN else _revive(session, i) for i in value]
     if isinstance(value, dict):
-        return {key: _revive(session, item) for key, item in value.items()}
+        return {k: v if type(v) in _PLAIN else _revive(session, v) for k, v in value.items()}
     if isinstance(value, CallbackRef):
         return session.callback(value.id, value.name)
     if isinstance(value, HandleRef):

@@ -7,10 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 _holders: dict[int, int] = {}
+
+
+@asynccontextmanager
+async def asking_once(connection: dict[str, Any]) -> AsyncIterator[Any]:
+    """Open a client of OpenAI's that never tries again on its own.
+
+    For images and moderation litellm makes one that does so twice, whatever `max_retries` is, and
+    sets it in a client that is given to it: here it cannot.
+    """
+    from openai import AsyncOpenAI
+
+    class AsksOnce(AsyncOpenAI):
+        max_retries = property(lambda _: 0, lambda _, __: None)  # type: ignore[assignment] # see above
+
+    async with AsksOnce(
+        api_key=connection.get("api_key"),
+        base_url=connection.get("api_base"),
+        timeout=connection["timeout"],
+    ) as client:
+        yield client
 
 
 def hold() -> None:

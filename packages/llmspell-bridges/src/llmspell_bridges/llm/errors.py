@@ -130,9 +130,7 @@ def _by_status(
     elif "ContextWindowExceededError" in names or (status == 400 and _TOO_LONG.search(said)):  # noqa: PLR2004 - HTTP's "bad request"
         status = _TOO_LONG_STATUS
     if status == 429:  # noqa: PLR2004 - HTTP's "too many requests"
-        where["retry_after_s"] = retry_after_s(
-            getattr(error, "litellm_response_headers", None) or {}
-        )
+        where["retry_after_s"] = _asked_to_wait(error)
     kind, template = _BY_STATUS.get(status or 0, _FAILED)
     text = template.format(provider=model.provider, model=model.name, said=said)
     if where.get("retry_after_s") is not None:
@@ -140,6 +138,22 @@ def _by_status(
     where["status_code"] = getattr(error, "status_code", None)
     retryable = True if template is _FAILED[1] else None
     return kind(text, retryable=retryable, **where)
+
+
+def _asked_to_wait(error: BaseException) -> float | None:
+    """Find ``Retry-After`` where litellm, or the library below it, has left the headers."""
+    for link in chain(error):
+        response = getattr(link, "response", None)
+        for holder, name in (
+            (link, "litellm_response_headers"),
+            (response, "headers"),
+            (link, "headers"),
+        ):
+            headers = getattr(holder, name, None)
+            found = retry_after_s(headers) if hasattr(headers, "items") else None
+            if found is not None:
+                return found
+    return None
 
 
 def _in_stream(names: set[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmspell_bridges.llm.clients import asking_once
 from llmspell_bridges.llm.flat import FlatRequest, bad
 from llmspell_bridges.llm.prices import most_usd
 from llmspell_bridges.llm.request import text_tokens
@@ -51,17 +52,9 @@ def rerank(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
 async def _moderate(call: ModelCall, arguments: dict[str, Any]) -> Any:
     connection = dict(call.connection)
     model = connection.pop("model")
-    if call.model.provider != "openai" and not model.startswith("openai/"):
+    if not model.startswith("openai/"):
         return await call.litellm.amoderation(model=model, **connection, **arguments)
-    # litellm would make its own client, which tries everything three times.
-    from openai import AsyncOpenAI
-
-    async with AsyncOpenAI(
-        api_key=connection.get("api_key"),
-        base_url=connection.get("api_base"),
-        timeout=connection["timeout"],
-        max_retries=0,
-    ) as client:
+    async with asking_once(connection) as client:
         return await call.litellm.amoderation(
             model=call.model.model, custom_llm_provider="openai", client=client, **arguments
         )

@@ -6,6 +6,7 @@ import binascii
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+from llmspell_bridges.llm.clients import asking_once
 from llmspell_bridges.llm.flat import FlatRequest, bad, check_size, fits_message
 from llmspell_bridges.llm.prices import images_usd, most_usd
 from llmspell_bridges.llm.request import text_tokens
@@ -53,7 +54,7 @@ def images(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
         "quality": arguments.get("quality"),
     }
     return FlatRequest(
-        send=lambda call, given: call.litellm.aimage_generation(**call.connection, **given),
+        send=_make_images,
         take=_images,
         estimate=lambda call: images_usd(call.litellm, settings, call.model, tokens, arguments),
         facts=facts,
@@ -126,6 +127,14 @@ def sound_file(audio: bytes, mime_type: str | None, where: str) -> tuple[str, by
         text = f"bad argument `audio` to `{where}`: {what}"
         raise ValidationError(text, argument="audio")
     return f"audio.{_SUFFIXES[kind]}", audio, kind
+
+
+async def _make_images(call: ModelCall, arguments: dict[str, Any]) -> Any:
+    make, connection = call.litellm.aimage_generation, call.connection
+    if not connection["model"].startswith("openai/"):
+        return await make(**connection, **arguments)
+    async with asking_once(connection) as client:
+        return await make(**connection, **arguments, client=client)
 
 
 def _images(response: Any, call: ModelCall) -> dict[str, Any]:

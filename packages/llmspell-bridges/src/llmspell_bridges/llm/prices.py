@@ -54,11 +54,14 @@ def images_usd(
     count: int = arguments.get("n", 1)
     size, quality = arguments.get("size"), arguments.get("quality")
     costs: list[float] = []
+    plain: list[float] = []
     for name, info in _variants(litellm, model):
         size_fits = size is None or _has_part(name, size.replace("x", "-x-"))
         quality_fits = quality is None or _has_part(name, quality)
-        if name.count("/") == 0 or (size_fits and quality_fits):
-            costs += map(float, _image_costs(info, size))
+        if size_fits and quality_fits:
+            chosen = costs if "/" in name else plain
+            chosen += map(float, _image_costs(info, size))
+    costs = costs or plain
     if not costs:
         return None
     by_token = price.of(prompt_tokens, 0) if price is not None else 0.0

@@ -83,8 +83,11 @@ async def _body(request: web.Request) -> dict[str, Any]:
         return found
     fields: dict[str, Any] = {}
     for name, value in (await request.post()).items():
-        is_file = isinstance(value, web.FileField)
-        fields[name] = (value.filename, value.file.read(), value.content_type) if is_file else value
+        if isinstance(value, web.FileField):
+            with value.file as file:
+                fields[name] = (value.filename, file.read(), value.content_type)
+        else:
+            fields[name] = value
     return fields
 
 

@@ -199,7 +199,7 @@ async def test_cancelling_closes_the_request(
 @pytest.mark.parametrize(
     ("method", "args", "cost"),
     [
-        ("images", ["An owl", {**IMAGE, "size": "1024x1024", "quality": "low"}], 0.011),
+        ("images", ["An owl", {**IMAGE, "size": "1024x1024", "quality": "low"}], 0.01101),
         ("speech", ["x" * 1000, SPEECH], 0.015),
         ("transcription", CALLS[2][1], 0.01),
         ("moderation", ["I will find you"], 0),

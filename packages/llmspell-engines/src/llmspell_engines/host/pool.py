@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from llmspell_engines.host.process import Exit
     from llmspell_engines.host.worker import Worker
 
+REFILL_AFTER_S = 0.003
+"""How long a spell has the machine to itself: a fork at once cost it a third of a short one's time."""
+
 
 class Pool:
     """Keeps `spares` workers ready, gives each out once, and owns all of them until they end.
@@ -45,6 +48,7 @@ class Pool:
         self._launches: set[asyncio.Task[None]] = set()
         # not len(_launches): a task that has handed its worker over is not done at once
         self._starting = 0
+        self._later: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -79,7 +83,7 @@ class Pool:
         while self._idle:
             worker = self._idle.popleft()
             if worker.usable():
-                self._refill()
+                self._refill_soon()
                 return self._give(worker, self.memory_bytes)
         waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
@@ -112,6 +116,8 @@ class Pool:
     async def close(self) -> None:
         """Kill every worker, given out or not, and wait until all are reaped."""
         self._closed = True
+        if self._later is not None:
+            self._later.cancel()
         self._fail_waiting()
         for worker in tuple(self._workers):
             worker.kill("closed")
@@ -142,7 +148,18 @@ class Pool:
                 text = "the pool of workers was closed"
                 waiter.set_exception(WorkerStartError(text))
 
+    def _refill_soon(self) -> None:
+        """Make the next spare once the spell just given a worker has had its start."""
+        if self._later is None:
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(REFILL_AFTER_S, self._refill)
+
     def _refill(self, spares: int | None = None) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self._closed:
+            return
         waiting = sum(not waiter.done() for waiter in self._waiting)
         wanted = (
             waiting + (self.spares if spares is None else spares) - len(self._idle) - self._starting
