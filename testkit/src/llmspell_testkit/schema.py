@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from typing import Any
@@ -38,6 +39,9 @@ def case_schema() -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components(
         [CaseFile], ref_template="#/$defs/{name}"
     )
+    for definition in definitions.values():
+        # Python 3.13 takes the indentation off a docstring, older ones leave it
+        definition["description"] = inspect.cleandoc(definition["description"])
     ref = {"$ref": "#/$defs/tagged"}
     tags = [
         {

@@ -68,6 +68,21 @@ async def bridge(settings: dict[str, Any]) -> AsyncIterator[LlmBridge]:
 
 
 @pytest.fixture
+async def opened() -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[Session]]]:
+    """Open bridges with settings of the test's own, and close them after it."""
+    bridges: list[LlmBridge] = []
+
+    async def opened(settings: dict[str, Any]) -> Session:
+        bridges.append(LlmBridge.from_settings(settings))
+        await bridges[-1].open()
+        return Session(bridges={"llm": bridges[-1]})
+
+    yield opened
+    for bridge in bridges:
+        await bridge.close()
+
+
+@pytest.fixture
 async def session(bridge: LlmBridge) -> AsyncIterator[Session]:
     """One run with the bridge."""
     session = Session(bridges={"llm": bridge})

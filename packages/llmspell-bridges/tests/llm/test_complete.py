@@ -116,23 +116,6 @@ async def test_broken_arguments_of_a_tool_call_are_kept_as_text(ask: Any, mock: 
     assert called["arguments_text"].startswith("{")
 
 
-async def test_parts_of_a_message_are_passed(ask: Any, mock: Any) -> None:
-    """Text, image, sound and file arrive in the provider's form."""
-    await ask("complete", {"messages": [{"role": "user", "content": [
-        {"type": "text", "text": "What is this?"},
-        {"type": "image", "data": b"\x89PNG", "mime_type": "image/png"},
-        {"type": "image", "url": "data:image/png;base64,AA==", "detail": "low"},
-        {"type": "audio", "data": b"RIFF", "mime_type": "audio/wav"},
-        {"type": "file", "data": b"%PDF", "name": "a.pdf"},
-    ]}]})  # fmt: skip
-    text, image, second, audio, file = mock.last_request.body["messages"][0]["content"]
-    assert text == {"type": "text", "text": "What is this?"}
-    assert image["image_url"]["url"] == "data:image/png;base64,iVBORw=="
-    assert second["image_url"]["detail"] == "low"
-    assert audio["input_audio"] == {"data": "UklGRg==", "format": "wav"}
-    assert file["file"]["file_data"] == "data:application/pdf;base64,JVBERg=="
-
-
 async def test_the_runs_default_model_wins_over_the_hosts(
     session: Session, ask: Any, mock: Any
 ) -> None:
@@ -176,7 +159,7 @@ async def test_a_wrong_argument_is_named(
     "name",
     [
         "api_base", "base_url", "api_key", "headers", "extra_headers", "input_cost_per_token",
-        "mock_response", "custom_llm_provider", "callbacks", "num_retries", "fallbacks", "metadata",
+        "mock_response", "custom_llm_provider", "callbacks", "num_retries", "context_window_fallback_dict", "metadata",
     ],
 )  # fmt: skip
 async def test_what_belongs_to_the_host_cannot_be_passed(ask: Any, mock: Any, name: str) -> None:

@@ -187,7 +187,9 @@ def _schema_hook(hint: type) -> dict[str, Any]:
     return {"description": f"a {getattr(hint, 'type_name', hint.__name__.lower())}"}
 
 
-def to_value(result: Any, adopt: Callable[[Any], Any], path: str = "") -> Any:
+def to_value(  # noqa: PLR0911 - one line for each kind of type
+    result: Any, adopt: Callable[[Any], Any], path: str = ""
+) -> Any:
     """Turn what a bridge returned into a script value.
 
     Records lose the fields that are None: Lua's ``null`` is truthy, so absent is better.

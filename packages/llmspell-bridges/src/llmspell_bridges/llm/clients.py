@@ -26,7 +26,7 @@ async def asking_once(connection: dict[str, Any]) -> AsyncIterator[Any]:
     from openai import AsyncOpenAI
 
     class AsksOnce(AsyncOpenAI):
-        max_retries = property(lambda _: 0, lambda _, __: None)  # type: ignore[assignment] # see above
+        max_retries = property(lambda _: 0, lambda _, __: None)
 
     async with AsksOnce(
         api_key=connection.get("api_key"),

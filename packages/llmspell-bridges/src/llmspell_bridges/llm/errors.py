@@ -149,7 +149,7 @@ def _asked_to_wait(error: BaseException) -> float | None:
             (response, "headers"),
             (link, "headers"),
         ):
-            headers = getattr(holder, name, None)
+            headers: Any = getattr(holder, name, None)
             found = retry_after_s(headers) if hasattr(headers, "items") else None
             if found is not None:
                 return found

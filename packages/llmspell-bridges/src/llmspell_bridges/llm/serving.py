@@ -221,7 +221,7 @@ class Serving:
         """Put an answer into the cache, and say so in its metadata."""
         if not self._caching:
             return
-        fields: dict[str, Any] = answer.fields if isinstance(answer, TextRecord) else answer
+        fields = _fields(answer)
         # What the budget cut short is not the answer to this request.
         capped = sent is not None and sent.get("max_tokens") != arguments.get("max_tokens")
         if not (capped and fields.get("finish_reason") == "length"):
@@ -232,7 +232,7 @@ class Serving:
 
     def _noted(self, answer: Answer) -> Answer:
         """Say in the answer's metadata which models failed before."""
-        fields: dict[str, Any] = answer.fields if isinstance(answer, TextRecord) else answer
+        fields = _fields(answer)
         if self._failed and "metadata" in fields:
             fields["metadata"] = {**fields["metadata"], "failed": self._failed}
         return answer
@@ -246,6 +246,10 @@ class Serving:
 def _another_may(error: ProviderError) -> bool:
     """Say whether another model may answer what this one could not."""
     return error.retryable or isinstance(error, (ModelNotFoundError, ContextWindowError))
+
+
+def _fields(answer: TextRecord | dict[str, Any]) -> dict[str, Any]:
+    return answer.fields if isinstance(answer, TextRecord) else answer
 
 
 def _text(found: Stored | None) -> TextRecord | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
-from llmspell_bridges.llm import LlmBridge
 from llmspell_core import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from llmspell_bridges.llm import LlmBridge
 
 KEY = "sk-test-0123456789abcdef"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -143,5 +146,3 @@ def png() -> bytes:
 def wav() -> bytes:
     """The beginning of a sound."""
     return WAV
-
-

@@ -152,12 +152,13 @@ async def test_a_document_that_was_not_sent_is_a_bad_response(ask: Any, provider
 
 @pytest.mark.parametrize(("method", "args"), CALLS)
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (429, RateLimitError), (500, ProviderError)]
+    "failure", [(401, AuthenticationError), (429, RateLimitError), (500, ProviderError)]
 )
 async def test_a_failure_is_its_kind_after_one_request(
-    ask: Any, provider: Any, method: str, args: list[Any], status: int, kind: type[ProviderError]
+    ask: Any, provider: Any, method: str, args: list[Any], failure: tuple[int, type[ProviderError]]
 ) -> None:
     """Nothing below us tries again on its own."""
+    status, kind = failure
     provider.fail_with = [(status, {"Retry-After": "7"})] * 4
     with pytest.raises(kind) as caught:
         await ask(method, *args)

@@ -157,6 +157,12 @@ function hash(value, algorithm = "sha256") {
     "bad argument 2 to `util.hash`: expected \"sha256\", \"sha1\" or \"md5\"");
 }
 
+function sameBytes(left, right) {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
+}
+
 const base64 = {
   encode(value) {
     return toBase64(bytesOf(value, "util.base64.encode"));
@@ -173,11 +179,12 @@ const base64 = {
       throw new SpellError("conversion", "util.base64.decode: not base64");
     }
     if (as === "bytes") return bytes;
-    try {
-      return readText({ bytes, at: 0 }, bytes.length);
-    } catch {
+    // reading trusts its bytes to be UTF-8: these are, if they come back the same
+    const decoded = readText({ bytes, at: 0 }, bytes.length);
+    if (!sameBytes(bytesOf(toWellFormed(decoded), ""), bytes)) {
       throw new SpellError("conversion",
         "util.base64.decode: not UTF-8 text; use `util.base64.decode(text, \"bytes\")`");
     }
+    return decoded;
   },
 };

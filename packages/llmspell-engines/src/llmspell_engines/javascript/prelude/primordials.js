@@ -49,8 +49,6 @@ const { floor, imul, max, min, pow } = Math;
 const { isInteger, isFinite, isNaN } = Number;
 const { stringify: jsonStringify, parse: jsonParse } = JSON;
 const percentEncode = encodeURIComponent;
-const bytesToPercent = escape;
-const percentDecode = decodeURIComponent;
 
 const SafeMap = Map;
 const mapGet = uncurry(Map.prototype.get);
@@ -80,6 +78,7 @@ const RealError = Error;
 const RealTypeError = TypeError;
 
 const SafeUint8Array = Uint8Array;
+const SafeUint16Array = Uint16Array;
 const TypedArray = getPrototypeOf(Uint8Array);
 const viewBuffer = getterOf(TypedArray.prototype, "buffer");
 const viewOffset = getterOf(TypedArray.prototype, "byteOffset");

@@ -1,0 +1,87 @@
+"""Answers in JSON against the schema that was asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from llmspell_bridges.llm.schema import misfit
+from llmspell_core import BadResponseError
+
+pytestmark = pytest.mark.anyio
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name"],
+}
+
+
+async def test_an_answer_that_fits_says_that_it_was_checked(ask: Any, mock: Any) -> None:
+    """Its value is in `data`."""
+    mock.reply('{"name": "Ada", "age": 36}')
+    answer = await ask("complete", "Who?", {"schema": PERSON})
+    assert answer.fields["data"] == {"name": "Ada", "age": 36}
+    assert answer.fields["metadata"]["schema"] == "checked"
+
+
+@pytest.mark.parametrize("method", ["complete", "stream"])
+async def test_an_answer_that_does_not_fit_is_a_bad_response(
+    ask: Any, pull: Any, mock: Any, method: str
+) -> None:
+    """It says where, and may be tried again."""
+    mock.reply('{"name": "Ada", "age": "old"}')
+    with pytest.raises(BadResponseError, match=r"schema at `\$.age`") as caught:
+        await (pull("Who?", {"schema": PERSON}) if method == "stream" else
+               ask("complete", "Who?", {"schema": PERSON}))  # fmt: skip
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000, "{"])
+async def test_json_that_cannot_be_read_is_a_bad_response(ask: Any, mock: Any, text: str) -> None:
+    """Too many digits, too deep, too short."""
+    mock.reply(text)
+    with pytest.raises(BadResponseError, match="not the JSON"):
+        await ask("complete", "?", {"response_format": {"type": "json_object"}})
+
+
+def _deep(levels: int) -> dict[str, Any]:
+    """Make a schema that takes 2^levels steps."""
+    double = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(levels)}
+    return {"$ref": "#/$defs/d0", "$defs": {**double, f"d{levels}": {}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (_deep(40), 1),
+        ({"$ref": "#"}, 1),
+        ({"$ref": "https://example.org/schema.json"}, 1),
+        ({"type": "nonsense"}, 1),
+        ({"properties": 3}, {"a": 1}),
+        ({"enum": ["x" * 300_000]}, 1),
+    ],
+)
+def test_a_schema_that_cannot_be_checked_is_left(schema: dict[str, Any], value: Any) -> None:
+    """Exponential, endless, elsewhere, wrong or huge: within a second nobody knows."""
+    started = time.monotonic()
+    assert misfit(schema, len(str(schema)), value, 10) is None
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"pattern": "(a+)+$"},
+        {"type": "string", "format": "email"},
+        {"patternProperties": {"(a+)+$": {"type": "null"}}, "additionalProperties": False},
+        {"unevaluatedProperties": {"$ref": "#"}},
+    ],
+)
+def test_patterns_are_not_checked(schema: dict[str, Any]) -> None:
+    """They could take for ever; the rest of the schema still counts."""
+    value: Any = {"a" * 40 + "!": 1} if "Properties" in str(schema) else "a" * 40 + "!"
+    assert misfit(schema, 100, value, 100) == ""
+    both = {"allOf": [schema, {"type": "integer"}]}
+    assert "integer" in (misfit(both, 100, value, 100) or "")
