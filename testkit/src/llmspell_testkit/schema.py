@@ -39,9 +39,7 @@ def case_schema() -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components(
         [CaseFile], ref_template="#/$defs/{name}"
     )
-    for definition in definitions.values():
-        # Python 3.13 takes the indentation off a docstring, older ones leave it
-        definition["description"] = inspect.cleandoc(definition["description"])
+    _settle(definitions)
     ref = {"$ref": "#/$defs/tagged"}
     tags = [
         {
@@ -72,6 +70,23 @@ def case_schema() -> dict[str, Any]:
         **schema,
         "$defs": definitions,
     }
+
+
+def _settle(node: Any) -> None:
+    """Write the same on every Python and msgspec.
+
+    Python 3.13 takes the indentation off a docstring; msgspec 0.22 puts unions in another order.
+    """
+    if isinstance(node, list):
+        for item in node:
+            _settle(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("description"), str):
+            node["description"] = inspect.cleandoc(node["description"])
+        if "anyOf" in node:
+            node["anyOf"].sort(key=json.dumps)
+        for item in node.values():
+            _settle(item)
 
 
 def schema_text() -> str:

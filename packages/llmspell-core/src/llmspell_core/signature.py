@@ -68,7 +68,7 @@ class Method:
     @property
     def description(self) -> str:
         """The docstring's first sentence or paragraph."""
-        return (self.function.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        return " ".join((self.function.__doc__ or "").strip().split("\n\n")[0].split())
 
     @property
     def hints(self) -> dict[str, Any]:
