@@ -75,7 +75,7 @@ async def test_an_answer_that_is_too_old_is_asked_for_again(
 ) -> None:
     """`ttl_s` is how old it may be."""
     await ask("complete", "Hi", KEPT)
-    monkeypatch.setattr("llmspell_bridges.llm.cache.time.time", lambda: 4e9)
+    monkeypatch.setattr("llmspell_bridges.llm.cache.time", lambda: 4e9)
     await ask("complete", "Hi", KEPT)
     assert len(mock.requests) == 1
     await ask("complete", "Hi", {"cache": {"ttl_s": 3600}})
@@ -137,7 +137,7 @@ async def test_the_file_is_the_users_alone(ask: Any, folder: Path) -> None:
 def test_the_least_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache stays within its bytes; one answer that is too large for it is not kept."""
     now = [1000.0]
-    monkeypatch.setattr("llmspell_bridges.llm.cache.time.time", lambda: now[0])
+    monkeypatch.setattr("llmspell_bridges.llm.cache.time", lambda: now[0])
     cache = AnswerCache(tmp_path / "a.sqlite3", max_bytes=800)
     for number in range(10):
         now[0] += 100

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 from contextlib import suppress
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,7 +64,7 @@ class AnswerCache:
         with self._lock, suppress(OSError, sqlite3.Error):
             connection = self._open()
             with connection:
-                now = time.time()
+                now = time()
                 row = (key, now, now, len(value), value)
                 connection.execute("REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
                 self._shrink(connection)
@@ -80,7 +80,7 @@ class AnswerCache:
     def _get(connection: sqlite3.Connection, key: bytes, max_age_s: float | None) -> Stored | None:
         question = "SELECT made, used, value FROM answers WHERE key = ?"
         row = connection.execute(question, (key,)).fetchone()
-        now = time.time()
+        now = time()
         if row is None or (max_age_s is not None and not 0 <= now - row[0] <= max_age_s):
             return None
         if now - row[1] > _USED_EVERY_S:
