@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import distribution, distributions
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -61,16 +61,3 @@ def test_every_entry_point_loads(name: str) -> None:
     """What a distribution advertises is there."""
     for entry in distribution(name).entry_points:
         assert entry.load() is not None
-
-
-def test_nothing_installed_runs_at_python_start() -> None:
-    """No distribution brings a `.pth` file: a trojaned litellm once ran through one."""
-    allowed = {"setuptools"}  # its distutils-precedence.pth is part of some virtual environments
-    found = {
-        f"{record.name}: {file}"
-        for record in distributions()
-        if record.name not in allowed
-        for file in record.files or ()
-        if file.suffix == ".pth"
-    }
-    assert found == set()

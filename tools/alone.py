@@ -5,10 +5,12 @@ Usage: python tools/alone.py FOLDER-OF-WHEELS [NAME…]
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +71,16 @@ def run(binaries: Path, *command: str) -> None:
     subprocess.run([binaries / command[0], *command[1:]], cwd=folder, check=True)
 
 
+def ours(name: str, wheels: Path) -> set[str]:
+    """Name the distribution and those of ours that its wheel says it needs, however far."""
+    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (record,) = (entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
+        metadata = archive.read(record).decode()
+    needed = set(re.findall(r"^Requires-Dist: (llmspell-\w+)", metadata, re.MULTILINE))
+    return {name}.union(*(ours(each, wheels) for each in needed))
+
+
 def prove(case: Case, wheels: Path) -> None:
     """Install what a case says in a new environment, and use it.
 
@@ -80,12 +92,10 @@ def prove(case: Case, wheels: Path) -> None:
         venv.create(folder, with_pip=True, symlinks=True)
         binaries = Path(folder, "bin")
         pip = ("python", "-m", "pip", "--quiet", "--disable-pip-version-check")
-        # ours first, from these wheels and nowhere else; then what they say they need
-        names = sorted(wheels.glob("llmspell_*.whl"))
-        ours = [f"{wheel.name.split('-')[0].replace('_', '-')} @ {wheel.as_uri()}" for wheel in names]
-        constraints = Path(folder, "ours.txt")
-        constraints.write_text("\n".join(ours) + "\n", encoding="utf-8")
-        run(binaries, *pip, "install", "--constraint", str(constraints), case.requirement)
+        # Ours first, from these wheels: no index is asked for them. Then what they say they need.
+        local = ("--no-deps", "--no-index", "--find-links", str(wheels))
+        run(binaries, *pip, "install", *local, *ours(case.requirement.partition("[")[0], wheels))
+        run(binaries, *pip, "install", case.requirement)
         run(binaries, *pip, "check")
         run(binaries, "python", str(ROOT / "tools" / "absent.py"), *case.absent)
         for command in case.commands:
