@@ -11,6 +11,7 @@ from benchmarks.rows import (
     fan_out,
     host_call,
     hostile,
+    reload,
     waiting_memory,
     warm_spell,
 )
@@ -29,6 +30,7 @@ ROWS: dict[str, Callable[[bool], list[Measurement]]] = {
     "waiting_memory": waiting_memory.measure,
     "hostile": hostile.measure,
     "codec": codec.measure,
+    "reload": reload.measure,
 }
 """Name to function; it takes whether to be short."""
 
