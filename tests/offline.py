@@ -34,7 +34,7 @@ def watch(log: int) -> None:
             return
         if isinstance(args[0], socket.socket) and args[0].family == socket.AF_UNIX:
             return
-        os.write(log, f"{event} {args[1:] if len(args) > 1 else args}\n".encode())
+        os.write(log, f"{event} {args}\n".encode())
         raise OSError(f"{event} at import time")
 
     sys.addaudithook(hook)
@@ -57,8 +57,9 @@ def import_everything() -> None:
 
 if __name__ == "__main__":
     watch(os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT))
-    sys.argv[:] = sys.argv[2:]
-    if sys.argv:
+    del sys.argv[1]
+    if len(sys.argv) > 1:
+        del sys.argv[0]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     else:
         import_everything()

@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 OFFLINE = Path(__file__).with_name("offline.py")
-SPELL = 'params.x = json.encode({1}); console.log("hello"); return math.pow(2, 3)'
+SPELL = "console.log(json.encode({1})); return math.pow(2, 3)"
 
 # litellm 1.82.7 and 1.82.8 stole credentials through a `.pth` file, which runs at every start of
 # Python. These two are known, to the letter; they belong to setuptools and virtualenv.
+_DISTUTILS = (
+    "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == "
+    "'local'; enabled and __import__('_distutils_hack').add_{}();"
+)
 HARMLESS = {
-    "_virtualenv.pth": "import _virtualenv",
-    "distutils-precedence.pth": (
-        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == "
-        "'local'; enabled and __import__('_distutils_hack').add_override();"
-    ),
+    "_virtualenv.pth": {"import _virtualenv"},
+    "distutils-precedence.pth": {_DISTUTILS.format("shim"), _DISTUTILS.format("override")},
 }
 
 
@@ -29,7 +30,7 @@ def starters(folder: Path) -> set[str]:
     found = {
         path.name
         for path in folder.glob("*.pth")
-        if path.read_text(encoding="utf-8").strip() != HARMLESS.get(path.name)
+        if path.read_text(encoding="utf-8").strip() not in HARMLESS.get(path.name, ())
     }
     return found | {path.name for path in folder.glob("[su]*customize*")}
 
@@ -77,7 +78,12 @@ def test_a_network_call_of_an_import_is_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("info",), ("exec", "--lang", "lua", SPELL), ("exec", "--lang", "js", "return 1")],
+    [
+        ("--help",),
+        ("info",),
+        ("exec", "--language", "lua", SPELL),
+        ("exec", "--language", "javascript", "return 1"),
+    ],
     ids=["help", "info", "lua", "js"],
 )
 def test_the_command_uses_no_network_unasked(tmp_path: Path, arguments: tuple[str, ...]) -> None:

@@ -52,8 +52,8 @@ CASES = (
         ("llmspell_testkit", "keyring"),
         (
             ("llmspell", "--version"),
-            ("llmspell", "exec", "--lang", "lua", "return 6 * 7"),
-            ("llmspell", "exec", "--lang", "javascript", "return 6 * 7"),
+            ("llmspell", "exec", "--language", "lua", "return 6 * 7"),
+            ("llmspell", "exec", "--language", "javascript", "return 6 * 7"),
             ("llmspell", "validate", str(ROOT / "examples/hello/hello.lua")),
             ("llmspell", "validate", str(ROOT / "examples/hello/hello.js")),
         ),

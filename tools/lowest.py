@@ -34,7 +34,9 @@ def lowest() -> dict[str, Version]:
     """
     floors: dict[str, Version] = {}
     for requirement in declared():
-        versions = [Version(spec.version) for spec in requirement.specifier if spec.operator == ">="]
+        versions = [
+            Version(spec.version) for spec in requirement.specifier if spec.operator == ">="
+        ]
         if len(versions) != 1:
             raise ValueError(f"`{requirement}` must name one lowest version: {requirement.name}>=X")
         floors[requirement.name] = max(versions[0], floors.get(requirement.name, versions[0]))

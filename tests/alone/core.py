@@ -31,7 +31,7 @@ class Toy(ScriptEngine):
 
     async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
         """Run the last line."""
-        return await call(session, "toy", script.split()[-1], [params["name"]])
+        return await call(session, "toy", script.rsplit(maxsplit=1)[-1], [params["name"]])
 
 
 class ToyBridge(Bridge):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CONTRACT = '''
+CONTRACT = """
 from llmspell_core import EngineInfo, ScriptEngine
 from llmspell_core.engine import EngineConfig
 from llmspell_testkit import EngineContract
@@ -26,7 +26,7 @@ class Toy(ScriptEngine):
 class TestToy(EngineContract):
     engine = Toy
     configs = (EngineConfig(isolation="inproc"),)
-'''
+"""
 
 with TemporaryDirectory() as folder:
     Path(folder, "test_toy.py").write_text(CONTRACT, encoding="utf-8")
