@@ -16,6 +16,6 @@ def answer(runtime: SyncRuntime, language: str) -> object:
 
 
 with SyncRuntime() as runtime:
-    for language, library in (("lua", "lupa"), ("javascript", "py_mini_racer")):
+    for language, library in (("lua", "lupa"), ("javascript", "mini-racer")):
         found = answer(runtime, language)
         assert found == 42 if language in sys.argv else library in str(found), found

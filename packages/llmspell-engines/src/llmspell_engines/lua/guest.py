@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from os import path
 
-from lupa import lua54
+try:
+    from lupa import lua54
+except ImportError as error:
+    text = "Lua needs lupa: pip install 'llmspell-engines[lua]'"
+    raise ImportError(text) from error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
