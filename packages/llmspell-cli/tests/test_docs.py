@@ -261,8 +261,11 @@ def server() -> Iterator[LLMockServer]:
 @pytest.mark.filterwarnings("ignore:Accessing the 'model_")
 @pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class")
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_true(cli: Cli, server: LLMockServer, web: str, page: str) -> None:
+def test_a_page_is_true(
+    cli: Cli, server: LLMockServer, web: str, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every block of the page that says `run` runs, and prints what the page says."""
+    monkeypatch.setenv("LLMSPELL_CACHE_DIR", str(cli.folder / ".cache"))
     Page(cli, server, web).run(page)
 
 
@@ -275,10 +278,19 @@ def test_a_block_that_runs_says_what_it_prints(page: str) -> None:
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
-    """Each relative link of the pages and of the README names a file that is there."""
+    """Each relative link of the pages and of the README names a file, and a heading in it."""
     for page in [ROOT / "README.md", *DOCS.glob("*.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+        text = page.read_text(encoding="utf-8")
+        for file, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            target = page.parent / file if file else page
+            assert target.exists(), f"{page.name}: {file}"
+            assert not heading or heading in headings(target), f"{page.name}: {file}#{heading}"
+
+
+def headings(page: Path) -> set[str]:
+    """List a page's headings as links name them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in found}
 
 
 def test_every_page_is_listed() -> None:

@@ -197,7 +197,7 @@ async def test_what_is_not_granted_is_refused_with_its_flag(session: Session) ->
     """A denial names the option that would allow it."""
     with pytest.raises(PermissionDeniedError) as caught:
         await call(session, "demo", "read", ["notes.txt"])
-    assert caught.value.flag == "--allow-read"
+    assert caught.value.flag == "--allow-read=notes.txt"
 
 
 async def test_a_grant_by_name_allows_that_name_alone(demo: Demo) -> None:

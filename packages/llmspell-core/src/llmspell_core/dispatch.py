@@ -129,7 +129,7 @@ async def _invoke(
 ) -> Value:
     for effect in found.effects:
         if not session.permissions.allows(effect):
-            raise denied(effect, where=where)
+            raise denied(effect, _named(effect, args), where=where)
     positional, named = found.bind(args, where)
     if found.wants_context:
         named["ctx"] = CallContext(session, where, found.effects)
@@ -137,6 +137,17 @@ async def _invoke(
     if found.streams:
         return session.handles.add(Stream(_values(session, result)))
     return _to_value(session, await result)
+
+
+def _named(effect: str, args: Sequence[Any]) -> str | None:
+    """Find what a refused call was about, so that its flag need not grant everything."""
+    about = args[0] if args else None
+    if not isinstance(about, str):
+        return None
+    if effect in ("read", "write"):
+        return about
+    host = about.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    return host or None if effect == "net" else None
 
 
 async def _values(session: Session, source: AsyncIterator[Any]) -> AsyncIterator[Value]:

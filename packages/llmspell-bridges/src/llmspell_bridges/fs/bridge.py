@@ -30,7 +30,7 @@ MIB = 1024 * 1024
 READ_BYTES = 10 * MIB
 READ_BYTES_MOST = 15 * MIB  # one message to a script holds 16 MiB
 
-Path = Annotated[str, "A path; a relative one starts at the project's folder"]
+Path = Annotated[str, "A path; a relative one starts at the folder the spell is run in"]
 Size = Annotated[
     int, msgspec.Meta(ge=1, le=READ_BYTES_MOST, description="The most bytes to read at once")
 ]

@@ -56,6 +56,7 @@ class WorkerEngine(ScriptEngine):
             "source": script,
             "params": params,
             "env": session.env,
+            "env_granted": _names(session.permissions.env) or [],
             "seed": session.seed,
             "clock_ms": session.clock_ms,
             "includes": {name: dict(item) for name, item in session.includes.items()},
@@ -97,3 +98,7 @@ class WorkerEngine(ScriptEngine):
     def _memory_bytes(self, limits: Limits) -> int | None:
         """Return the limit for a worker; at isolation ``inproc`` there can be none."""
         return None if self.config.isolation == "inproc" else limits.memory_bytes
+
+
+def _names(grant: bool | tuple[str, ...]) -> bool | list[str]:  # noqa: FBT001 - a grant is both
+    return list(grant) if isinstance(grant, tuple) else grant

@@ -42,11 +42,12 @@ _MAX_ID = 2**32 - 1
 class _OpenCall:
     """A call being answered: its name for people, its bytes, its task."""
 
-    __slots__ = ("task", "weight", "where")
+    __slots__ = ("cancelled", "task", "weight", "where")
 
     def __init__(self, where: str, weight: int) -> None:
         self.where = where
         self.weight = weight
+        self.cancelled = False
         self.task: asyncio.Task[None] | None = None
 
 
@@ -213,9 +214,10 @@ class Run:
             self._ended.set_result(value)
 
     def _warn_of_open_calls(self) -> None:
-        if self._calls:
-            names = ", ".join(sorted({call.where for call in self._calls.values()}))
-            count = len(self._calls)
+        running = [call for call in self._calls.values() if not call.cancelled]
+        if running:
+            names = ", ".join(sorted({call.where for call in running}))
+            count = len(running)
             what = "1 call was" if count == 1 else f"{count} calls were"
             text = f"{what} still running when the spell ended, and cancelled: {names}"
             self._session.log("warn", text)
@@ -247,6 +249,7 @@ class Run:
     def _on_cancel_call(self, number: int, _: bytes) -> None:
         call = self._calls.get(number)
         if call is not None and call.task is not None:
+            call.cancelled = True
             call.task.cancel()
 
     def _on_release(self, number: int, _: bytes) -> None:

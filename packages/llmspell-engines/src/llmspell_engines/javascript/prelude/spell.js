@@ -116,7 +116,7 @@ function start(record) {
   startMs = record.clock_ms;
   seedRandom(record.seed);
   addGlobal("params", record.params);
-  addGlobal("env", makeEnv(record.env));
+  addGlobal("env", makeEnv(record.env, record.env_granted || []));
   const bridges = objectKeys(record.bridges);
   for (let i = 0; i < bridges.length; i++) {
     addGlobal(bridges[i], makeBridge(bridges[i], record.bridges[bridges[i]]));

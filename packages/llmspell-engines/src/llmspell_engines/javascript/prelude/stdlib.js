@@ -121,7 +121,9 @@ function clearTimer(timer) {
 const VARIABLE = /^[A-Za-z_]\w*$/;
 const ASKED_BY_THE_LANGUAGE = /^(?:then|toJSON|toString|valueOf|constructor|length)$/;
 
-function makeEnv(granted) {
+// The granted variables; reading another one says once how to grant it. `permitted` is true, or
+// the names that were granted whether they are set or not.
+function makeEnv(granted, permitted) {
   const warned = new SafeSet();
   setPrototypeOf(granted, null);
   freeze(granted);
@@ -133,6 +135,8 @@ function makeEnv(granted) {
       if (match(VARIABLE, name) === null || match(ASKED_BY_THE_LANGUAGE, name) !== null) {
         return undefined;
       }
+      if (permitted === true) return undefined;
+      for (let i = 0; i < permitted.length; i++) if (permitted[i] === name) return undefined;
       if (!setHas(warned, name)) {
         setAdd(warned, name);
         log("warn", `env.${name} is not granted; allow it with --allow-env=${name}`);
@@ -169,7 +173,7 @@ function installStdlib() {
   define(console, "lines", named(() => call("runtime", "lines", STREAMS, [], "console"), "lines"), true);
   addGlobal("console", console);
   addGlobal("json", addFunctions({}, {
-    encode: (value) => jsonText(value, false, 0),
+    encode: encodeJson,
     decode: (text) => parseJson(text),
   }));
   addGlobal("util", addFunctions({}, { uuid, now, hash, base64, sleep }));

@@ -64,13 +64,38 @@ function objectText(value, lenient, depth) {
   return mapText(value, lenient, depth);
 }
 
+let indent = ""; // of one level; empty for text on one line
+
+function newLine(depth) {
+  if (indent === "") return "";
+  let text = "\n";
+  for (let i = 0; i < depth; i++) text += indent;
+  return text;
+}
+
+// `json.encode(value, {indent})`: as text over several lines, `indent` spaces a level.
+function encodeJson(value, options) {
+  const spaces = options === undefined || options === null ? undefined : options.indent;
+  if (spaces !== undefined && !(isInteger(spaces) && spaces >= 1 && spaces <= 16)) {
+    throw new SpellError("validation",
+      "bad option `indent` to `json.encode`: expected 1 to 16 spaces");
+  }
+  for (let i = 0; i < (spaces || 0); i++) indent += " ";
+  try {
+    return jsonText(value, false, 0);
+  } finally {
+    indent = "";
+  }
+}
+
 function listText(items, lenient, depth) {
+  if (items.length === 0) return "[]";
   let text = "[";
   for (let i = 0; i < items.length; i++) {
-    text += (i ? "," : "") + jsonText(items[i], lenient, depth + 1);
+    text += (i ? "," : "") + newLine(depth + 1) + jsonText(items[i], lenient, depth + 1);
     roomForText(text);
   }
-  return `${text}]`;
+  return `${text}${newLine(depth)}]`;
 }
 
 function mapText(object, lenient, depth) {
@@ -80,10 +105,12 @@ function mapText(object, lenient, depth) {
     const value = object[names[i]];
     if (value === undefined) continue;
     if (text.length > 1) text += ",";
-    text += `${jsonStringify(toWellFormed(names[i]))}:${jsonText(value, lenient, depth + 1)}`;
+    const colon = indent === "" ? ":" : ": ";
+    const name = newLine(depth + 1) + jsonStringify(toWellFormed(names[i]));
+    text += name + colon + jsonText(value, lenient, depth + 1);
     roomForText(text);
   }
-  return `${text}}`;
+  return text === "{" ? "{}" : `${text}${newLine(depth)}}`;
 }
 
 function roomForText(text) {

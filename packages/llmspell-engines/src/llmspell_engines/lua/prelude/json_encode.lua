@@ -150,7 +150,6 @@ function json.encode(value, options)
   local tab
   local wanted = type(options) == "table" and rawget(options, "indent") or nil
   if math_type(wanted) == "integer" and wanted > 0 and wanted <= 16 then tab = rep(" ", wanted) end
-  if type(wanted) == "string" and #wanted <= 16 and find(wanted, "^[ \t]+$") then tab = wanted end
   if wanted and not tab then
     raise("bad option `indent` to `json.encode`: expected 1 to 16 spaces", 2)
   end

@@ -97,7 +97,7 @@ local function start(_, payload)
   P.includes = record.includes or {}
   local E = P.script_env
   E.params = record.params or {}
-  P.env = P.new_env(record.env or {})
+  P.env = P.new_env(record.env or {}, record.env_granted)
   E.env = P.env
   install_bridges(record.bridges or {})
   -- Everything is compiled before anything runs.

@@ -183,14 +183,16 @@ P.os = {
   getenv = function(name) return P.env[name] end,
 }
 
--- The granted variables; reading another one says once how to grant it.
-function P.new_env(granted)
+-- The granted variables; reading another one says once how to grant it. `permitted` is true, or
+-- the names that were granted whether they are set or not.
+function P.new_env(granted, permitted)
   local warned = {}
+  for _, name in ipairs(type(permitted) == "table" and permitted or {}) do warned[name] = true end
   return setmetatable(granted, {
     __name = "env",
     __metatable = false,
     __index = function(_, name)
-      if type(name) ~= "string" or warned[name] then return nil end
+      if type(name) ~= "string" or permitted == true or warned[name] then return nil end
       warned[name] = true
       P.log("warn", "env." .. name .. " is not granted; allow it with --allow-env=" .. name)
       return nil
