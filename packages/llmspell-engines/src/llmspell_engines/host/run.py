@@ -35,6 +35,8 @@ IN_FLIGHT_BYTES = 32 * 1024 * 1024
 """Bytes of arguments being worked on above which the worker is not read any further."""
 UNSENT_BYTES = 256 * 1024 * 1024
 """Bytes of answers that a worker leaves unread before its run is ended."""
+_CALL_PARTS = 3
+"""Parts of a CALL that comes from no callback; one that does names it as the fourth."""
 _REMEMBERED_ERRORS = 1000
 _MAX_ID = 2**32 - 1
 
@@ -307,9 +309,7 @@ def _start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> 
 
 def _call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
     """Take a CALL's payload apart: target, method, arguments, and the callback it came from."""
-    match call:
-        case [str() | int() as target, str(method), list(args)] if not isinstance(target, bool):
-            return target, method, args, 0
+    match [*call, 0] if isinstance(call, list) and len(call) == _CALL_PARTS else call:
         case [str() | int() as target, str(method), list(args), int(parent)] if not isinstance(
             target, bool
         ):
