@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Message: TypeAlias = tuple[int, int, bytes, int]
     """``(kind, id, payload, clock_ms)``: the order of `Guest.put`'s arguments."""
 
+LAYERS = ("landlock", "seccomp")
+"""The layers of the kernel lock, see `worker/lock`."""
 FRAME_BYTES = 1024 * 1024
 """The largest payload of one frame."""
 MESSAGE_BYTES = 16 * 1024 * 1024

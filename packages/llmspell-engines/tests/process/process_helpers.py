@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 FAKE = "fake_guest:FakeGuest"
-PROCESSES = {"fork": ForkLauncher, "exec": ExecLauncher}
+# without the kernel lock: the fake guest looks around, which a locked one cannot (tests/lock)
+PROCESSES = {"fork": partial(ForkLauncher, layers=()), "exec": partial(ExecLauncher, layers=())}
 LAUNCHERS = {**PROCESSES, "thread": ThreadLauncher}
 
 

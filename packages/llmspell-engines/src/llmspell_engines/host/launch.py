@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from llmspell_engines.host.spawn import error_pipe, spawn
 from llmspell_engines.host.worker import START_TIMEOUT_S, Worker, WorkerStartError
 from llmspell_engines.host.zygote import Zygote, ZygoteGoneError
+from llmspell_engines.protocol import LAYERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
@@ -40,7 +42,7 @@ class Launcher(Protocol):
         """Let go of everything but the workers."""
 
 
-def make_launcher(guest: str, level: Level = "process", *, zygote: bool = True) -> Launcher:
+def make_launcher(guest: str, level: Level = "locked", *, zygote: bool = True) -> Launcher:
     """Choose the launcher for a guest (``package.module:Class``) at an isolation level.
 
     Without `zygote` every worker is a fresh Python: for a program that runs one spell and ends,
@@ -48,7 +50,8 @@ def make_launcher(guest: str, level: Level = "process", *, zygote: bool = True) 
     """
     if level == "inproc":
         return ThreadLauncher(guest)
-    return ForkLauncher(guest) if zygote and can_fork() else ExecLauncher(guest)
+    layers = LAYERS if level == "locked" else ()
+    return ForkLauncher(guest, layers) if zygote and can_fork() else ExecLauncher(guest, layers)
 
 
 def can_fork() -> bool:
@@ -82,18 +85,22 @@ class _Ends:
 
 
 class ForkLauncher:
-    """Linux: a zygote forks workers, which are the host's own children."""
+    """Linux: a zygote forks workers, which are the host's own children.
 
-    def __init__(self, guest: str) -> None:
+    Workers apply the `layers` of the kernel lock as far as they are to be had.
+    """
+
+    def __init__(self, guest: str, layers: Sequence[str] = LAYERS) -> None:
         """Nothing starts yet."""
         self.guest = guest
+        self.layers = layers
         self.zygote: Zygote | None = None
         self._closed = False
 
     def start(self) -> None:
         """Start the zygote, if there is none alive."""
         if self.zygote is None or self.zygote.ended:
-            self.zygote = Zygote(self.guest, self._zygote_ended)
+            self.zygote = Zygote(self.guest, self._zygote_ended, self.layers)
 
     async def launch(self, memory_bytes: int | None) -> Worker:
         """Fork one worker, from another zygote if the first one vanishes."""
@@ -144,11 +151,12 @@ class ForkLauncher:
 
 
 class ExecLauncher:
-    """Any POSIX: every worker is a fresh Python."""
+    """Any POSIX: every worker is a fresh Python. See `ForkLauncher` for `layers`."""
 
-    def __init__(self, guest: str) -> None:
+    def __init__(self, guest: str, layers: Sequence[str] = LAYERS) -> None:
         """Nothing starts yet."""
         self.guest = guest
+        self.layers = layers
 
     def start(self) -> None:
         """Nothing is shared, so nothing can begin early."""
@@ -158,7 +166,10 @@ class ExecLauncher:
         memory = "" if memory_bytes is None else str(memory_bytes)
         with _Ends() as ends:
             fd = ends.theirs.fileno()
-            ends.worker.adopt(spawn("worker", self.guest, memory, sock=fd, errors=ends.errors))
+            pid = spawn(
+                "worker", self.guest, memory, sock=fd, errors=ends.errors, layers=self.layers
+            )
+            ends.worker.adopt(pid)
         await ends.worker.ready()
         return ends.worker
 

@@ -19,10 +19,13 @@ _BOOT = (
 )
 
 
-def spawn(role: str, spec: str, *arguments: str, sock: int, errors: int) -> int:
+def spawn(
+    role: str, spec: str, *arguments: str, sock: int, errors: int, layers: Sequence[str]
+) -> int:
     """Run `role` (``zygote`` or ``worker``) for the guest `spec`; return its pid.
 
-    `sock` becomes its descriptor 3, `errors` its stderr. It gets no environment, no site
+    `sock` becomes its descriptor 3, `errors` its stderr; `layers` are those of the kernel lock that
+    workers apply. It gets no environment, no site
     packages by itself (``-I -S``) but the host's absolute import paths, and a session of its
     own, so that Ctrl-C in a terminal reaches the host only.
 
@@ -33,7 +36,7 @@ def spawn(role: str, spec: str, *arguments: str, sock: int, errors: int) -> int:
         text = "cannot start a worker: this Python has no executable; use the level `inproc`"
         raise InternalError(text)
     low = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (sock, errors)]
-    own = (role, spec, str(os.getpid()), *arguments)
+    own = (role, spec, str(os.getpid()), "+".join(layers), *arguments)
     # without -B where the host writes byte code: a worker compiles nothing twice
     options = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     command = [sys.executable, *options, "-c", _BOOT, str(len(own)), *own, *import_paths()]

@@ -14,7 +14,7 @@ from llmspell_engines.host.worker import WorkerStartError, read_errors
 from llmspell_engines.worker.wire import ANSWER, REQUEST, UNLIMITED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class ZygoteGoneError(WorkerStartError):
@@ -34,7 +34,7 @@ def _set(future: asyncio.Future[None]) -> None:
 class Zygote:
     """One zygote process. It is disposable: when it dies, make another."""
 
-    def __init__(self, spec: str, on_end: Callable[[Zygote], None]) -> None:
+    def __init__(self, spec: str, on_end: Callable[[Zygote], None], layers: Sequence[str]) -> None:
         """Start it, from the loop's thread: the death signal follows the thread that spawned."""
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
@@ -45,7 +45,7 @@ class Zygote:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)  # noqa: FBT003 - its only parameter
         try:
-            pid = spawn("zygote", spec, sock=theirs.fileno(), errors=writing)
+            pid = spawn("zygote", spec, sock=theirs.fileno(), errors=writing, layers=layers)
         except BaseException:
             self._control.close()
             os.close(self._errors)

@@ -11,7 +11,7 @@ import sys
 
 from llmspell_engines.protocol import FAILED
 from llmspell_engines.worker.guests import preload
-from llmspell_engines.worker.lock import apply
+from llmspell_engines.worker.lock import Lock
 from llmspell_engines.worker.pack import pack
 from llmspell_engines.worker.pump import Pump
 
@@ -44,13 +44,19 @@ def move_fds(*sources: tuple[int, int]) -> None:
 
 
 def settle_and_run(
-    factory: GuestFactory, fd: int, errors: int, host: int, memory_bytes: int | None
+    factory: GuestFactory,
+    fd: int,
+    errors: int,
+    host: int,
+    *,
+    layers: tuple[str, ...],
+    memory_bytes: int | None,
 ) -> None:
     """Become a worker of process `host` on the socket `fd`; never returns."""
     code = EXIT_BROKEN
     try:
         move_fds((errors, 2), (fd, SOCKET_FD))
-        _work(factory, host, memory_bytes)
+        _work(factory, host, memory_bytes, Lock(layers))
         code = EXIT_LOST_HOST
     except MemoryError:
         code = EXIT_NO_MEMORY
@@ -61,7 +67,7 @@ def settle_and_run(
         os._exit(code)
 
 
-def _work(factory: GuestFactory, host: int, memory_bytes: int | None) -> None:
+def _work(factory: GuestFactory, host: int, memory_bytes: int | None, lock: Lock) -> None:
     about: dict[str, int | str | None] = {"pid": os.getpid()}
     statm = -1
     if sys.platform == "linux":
@@ -73,7 +79,7 @@ def _work(factory: GuestFactory, host: int, memory_bytes: int | None) -> None:
         # opened before the lock, read after the isolate exists
         statm = os.open("/proc/self/statm", os.O_RDONLY)
     pump = Pump(SOCKET_FD)
-    report = apply()
+    lock.close_files()
     guest = _make(factory, pump, memory_bytes)
     if guest is None:
         return
@@ -82,7 +88,8 @@ def _work(factory: GuestFactory, host: int, memory_bytes: int | None) -> None:
         os.close(statm)
         if memory_bytes is not None:
             rlimits.limit_data(baseline, memory_bytes)
-    pump.ready(guest, level=report.level, reason=report.reason, **about)
+    lock.close_calls()
+    pump.ready(guest, level=lock.level, layers=lock.layers, reason=lock.reason, **about)
     pump.run(guest)
 
 
@@ -102,7 +109,7 @@ def run_in_thread(spec: str, fd: int, memory_bytes: int | None) -> None:
     try:
         guest = _make(preload(spec), pump, memory_bytes)
         if guest is not None:
-            pump.ready(guest, level="inproc", reason=None, pid=os.getpid())
+            pump.ready(guest, level="inproc", layers="", reason=None, pid=os.getpid())
             pump.run(guest)
             guest.close()
     except Exception as error:  # noqa: BLE001 - the host is told, as a process's exit code would
@@ -112,6 +119,6 @@ def run_in_thread(spec: str, fd: int, memory_bytes: int | None) -> None:
         os.close(fd)
 
 
-def exec_main(spec: str, host: int, memory_bytes: int | None) -> None:
+def exec_main(spec: str, host: int, layers: tuple[str, ...], memory_bytes: int | None) -> None:
     """Be a worker of its own, without a zygote: the socket is fd 3, the host's pipe fd 2."""
-    settle_and_run(preload(spec), SOCKET_FD, 2, host, memory_bytes)
+    settle_and_run(preload(spec), SOCKET_FD, 2, host, layers=layers, memory_bytes=memory_bytes)

@@ -23,8 +23,8 @@ CONTROL_FD = 3
 _FDS = Struct("@2i")
 
 
-def zygote_main(spec: str, host: int) -> None:
-    """Serve until the host closes the control socket."""
+def zygote_main(spec: str, host: int, layers: tuple[str, ...]) -> None:
+    """Serve until the host closes the control socket; workers apply the lock's `layers`."""
     move_fds((2, 2), (CONTROL_FD, CONTROL_FD))
     linux.die_with_parent(host)
     factory = preload(spec)
@@ -50,7 +50,7 @@ def zygote_main(spec: str, host: int) -> None:
         else:
             if pid == 0:
                 limit = None if memory_bytes == UNLIMITED else memory_bytes
-                settle_and_run(factory, fd, errors, host, limit)
+                settle_and_run(factory, fd, errors, host, layers=layers, memory_bytes=limit)
         control.send(ANSWER.pack(pid, code))
         os.close(fd)
         os.close(errors)
