@@ -6,7 +6,7 @@ import re
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from importlib.resources.abc import Traversable
     from pathlib import Path
+
+T = TypeVar("T")
 
 
 class CaseFileError(ValueError):
@@ -84,12 +86,21 @@ def _toml(file: Traversable | Path) -> dict[str, Any]:
         raise CaseFileError(text) from None
 
 
-def _read(file: Traversable | Path) -> list[Case]:
+def parse(file: Traversable | Path, kind: type[T]) -> T:
+    """Read a TOML file as a record, such as `CaseFile`.
+
+    Raises:
+        CaseFileError: it is not TOML, or not such a record; the message names file and case.
+    """
     data = _toml(file)
     try:
-        parsed = msgspec.convert(data, CaseFile)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise _locate(file.name, data, str(error)) from None
+
+
+def _read(file: Traversable | Path) -> list[Case]:
+    parsed = parse(file, CaseFile)
     cases = [
         msgspec.structs.replace(case, topic=parsed.topic, since=case.since or parsed.since)
         for case in parsed.case

@@ -1,4 +1,4 @@
-"""The testkit's pytest plugin: it turns an `EngineContract` into tests.
+"""The testkit's pytest plugin: it turns an `EngineContract` or a `HostileContract` into tests.
 
 Nothing of the testkit is imported before a contract is collected: every pytest run of an
 environment that has the testkit installed loads this file.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.host import EngineHost
+    from llmspell_testkit.hostile.contract import HostileContract, Runs
 
 DECLINED = "contract_declined"
 _declined = pytest.StashKey[dict[str, int]]()
@@ -29,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of every case, and of every limit that must be refused, per configuration."""
+    if "hostile_case" in metafunc.fixturenames:
+        assert metafunc.cls is not None
+        metafunc.parametrize("hostile_case", list(metafunc.cls.corpus().cases), scope="class")
     if "contract_host" not in metafunc.fixturenames:
         return
     assert metafunc.cls is not None
@@ -81,6 +85,24 @@ def contract_host(request: pytest.FixtureRequest) -> Iterator[EngineHost]:
     host = EngineHost(contract.engine, request.param)
     yield host
     host.close()
+
+
+@pytest.fixture(scope="class")
+def hostile_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """Start the hostile cases of a class that were chosen, several at once; tests wait for theirs."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    contract: type[HostileContract] = request.cls
+    names = [
+        str(item.callspec.params["hostile_case"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.cls is contract
+        and "hostile_case" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(contract.jobs) as pool:
+        yield contract.start(pool, names)
+        pool.shutdown(cancel_futures=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

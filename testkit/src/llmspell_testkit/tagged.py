@@ -80,6 +80,24 @@ def read_tagged(data: Any) -> Any:
         raise ValueError(text) from None
 
 
+def write_tagged(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
+    """Turn a value into what a case file, or JSON, would hold for it: `read_tagged` reads it."""
+    match value:
+        case None:
+            return {"$null": True}
+        case bytes():
+            return {"$bytes": value.hex()}
+        case float() if not math.isfinite(value):
+            return {"$float": repr(value)}
+        case list():
+            return [write_tagged(item) for item in value]
+        case dict() if any(key.startswith("$") for key in value):
+            return {"$map": [[key, write_tagged(item)] for key, item in value.items()]}
+        case dict():
+            return {key: write_tagged(item) for key, item in value.items()}
+    return value
+
+
 def type_of(value: object) -> str:
     """Name a value's type as the contract does: ``int``, ``float``, ``text``, ``bytes`` and so on."""
     if value is None:
