@@ -12,11 +12,12 @@ class MyEngine(ScriptEngine):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from llmspell_core.errors import UnsupportedError, ValidationError
+from llmspell_core.isolation import Isolation, IsolationReport, lock_required
 from llmspell_core.limits import Limits
 from llmspell_core.session import Session
 from llmspell_core.source import read_source
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from llmspell_core.bridge import Bridge
     from llmspell_core.values import Value
-
-Isolation = Literal["locked", "process", "inproc"]
 
 CAPABILITIES: dict[str, str] = {
     "int64": "integers of 64 bits keep their value",
@@ -78,6 +77,8 @@ class ScriptEngine(ABC):
     """Runs scripts of one language. Use it as ``async with await LuaEngine.create() as engine:``."""
 
     info: ClassVar[EngineInfo]
+    isolates: ClassVar[bool] = False
+    """Whether each script gets a process of its own, whose lock the engine checks by itself."""
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         """Keep the configuration; acquire nothing yet."""
@@ -110,6 +111,11 @@ class ScriptEngine(ABC):
     ) -> None:
         """Close the engine."""
         await self.close()
+
+    async def isolation(self) -> IsolationReport:
+        """Say how scripts are kept apart: in the host's process, unless an engine does better."""
+        text = f"the engine `{self.name}` runs scripts in the host's process"
+        return IsolationReport(level="inproc", reason=text)
 
     @property
     def name(self) -> str:
@@ -145,8 +151,11 @@ class ScriptEngine(ABC):
 
         Raises:
             ConversionError: a parameter is not a script value.
+            UnsupportedError: the lock is required, and this engine has none.
             LlmspellError: whatever ended the script.
         """
+        if self.config.require_lock and not self.isolates:
+            raise lock_required((await self.isolation()).reason)
         given = dict(params or {})
         check_value(given, path="params")
         if session is not None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmspell_core.engine import EngineConfig, ScriptEngine
 from llmspell_core.errors import UnsupportedError
+from llmspell_core.isolation import lock_required, without_lock
 from llmspell_core.limits import Limits
 from llmspell_core.session import Session
 from llmspell_core.values import DEFAULT_BOUNDS
 from llmspell_engines.codec import encode
+from llmspell_engines.host import undumpable
 from llmspell_engines.host.launch import make_launcher
 from llmspell_engines.host.pool import Pool
 from llmspell_engines.host.run import Run
 from llmspell_engines.protocol import START, VALIDATE
 
 if TYPE_CHECKING:
+    from llmspell_core.isolation import IsolationReport
     from llmspell_core.values import Value
     from llmspell_engines.host.worker import Worker
 
@@ -29,11 +33,14 @@ class WorkerEngine(ScriptEngine):
     """
 
     guest: ClassVar[str]
+    isolates = True
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         """Prepare the workers; none is started yet."""
         super().__init__(config)
         self._pool: Pool | None = None
+        self._guarded = False
+        self._warned = False
 
     async def start(self) -> None:
         """Start the zygote; it gets ready while the caller goes on."""
@@ -48,6 +55,15 @@ class WorkerEngine(ScriptEngine):
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.__aexit__(None, None, None)
+        if self._guarded:
+            self._guarded = False
+            undumpable.release()
+
+    async def isolation(self) -> IsolationReport:
+        """Ask a worker how it is kept apart."""
+        worker = await self._worker(self.limits)
+        worker.kill("done")
+        return worker.isolation
 
     async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
         """Run `script` in a fresh worker; see `ScriptEngine.run_script`."""
@@ -83,16 +99,25 @@ class WorkerEngine(ScriptEngine):
         finally:
             await session.close()
 
-    async def _acquire(self, limits: Limits) -> Worker:
+    async def _worker(self, limits: Limits) -> Worker:
         if self._pool is None:
             text = f"the engine `{self.name}` is not started: use `await {type(self).__name__}.create()`"
             raise UnsupportedError(text)
-        worker = await self._pool.acquire_with(self._memory_bytes(limits))
-        if self.config.require_lock and worker.level != "locked":
+        return await self._pool.acquire_with(self._memory_bytes(limits))
+
+    async def _acquire(self, limits: Limits) -> Worker:
+        """Take a worker for a script: the host closes its own memory before it sees one."""
+        if not self._guarded:
+            self._guarded = True
+            undumpable.hold()
+        worker = await self._worker(limits)
+        report = worker.isolation
+        if self.config.require_lock and report.level != "locked":
             worker.kill("unlocked")
-            reason = worker.about.get("reason") or "no kernel lock"
-            text = f"the kernel lock is required, and not to be had here: {reason}"
-            raise UnsupportedError(text, capability="locked")
+            raise lock_required(report.reason)
+        if self.config.isolation == "locked" and report.level != "locked" and not self._warned:
+            self._warned = True
+            warnings.warn(without_lock(report), stacklevel=2)
         return worker
 
     def _memory_bytes(self, limits: Limits) -> int | None:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import ConversionError, InternalError
+from llmspell_core.isolation import IsolationReport
 from llmspell_engines.codec import decode
 from llmspell_engines.host.process import Exit, Process
 from llmspell_engines.host.transport import Transport
@@ -66,6 +67,17 @@ class Worker:
     def level(self) -> str:
         """``locked``, ``process`` or ``inproc``."""
         return str(self.about["level"])
+
+    @property
+    def isolation(self) -> IsolationReport:
+        """How it is kept apart, by its own report: made before it had seen any script."""
+        layers = str(self.about.get("layers") or "")
+        reason = self.about.get("reason")
+        return IsolationReport(
+            level="locked" if self.level == "locked" else "inproc" if self._threaded else "process",
+            layers=tuple(layers.split("+")) if layers else (),
+            reason=None if reason is None else str(reason),
+        )
 
     def usable(self) -> bool:
         """Whether it can still be given work: not ended, and not about to."""

@@ -6,6 +6,7 @@ import ctypes
 import os
 
 _PR_SET_PDEATHSIG = 1
+_PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_GET_TID_ADDRESS = 40
@@ -42,9 +43,19 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def dumpable() -> int:
+    """Say whether others of the same user may look into this process: 1 if so, else 0 or 2."""
+    return int(_libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0))
+
+
+def set_dumpable(value: int) -> None:
+    """Let others of the same user look into this process (1), or nobody (0)."""
+    _prctl(_PR_SET_DUMPABLE, value)
+
+
 def harden() -> None:
     """Give up core dumps, ptrace by peers, huge pages and every way to gain privileges."""
-    _prctl(_PR_SET_DUMPABLE, 0)
+    set_dumpable(0)
     _prctl(_PR_SET_THP_DISABLE, 1)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 

@@ -109,7 +109,8 @@ def run_in_thread(spec: str, fd: int, memory_bytes: int | None) -> None:
     try:
         guest = _make(preload(spec), pump, memory_bytes)
         if guest is not None:
-            pump.ready(guest, level="inproc", layers="", reason=None, pid=os.getpid())
+            reason = "the isolation level `inproc` was asked for"
+            pump.ready(guest, level="inproc", layers="", reason=reason, pid=os.getpid())
             pump.run(guest)
             guest.close()
     except Exception as error:  # noqa: BLE001 - the host is told, as a process's exit code would
