@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from llmspell_core.header import Header, parse_header, resolve_params
 from llmspell_core.includes import to_start
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
+from llmspell_core.registry import installed
 from llmspell_core.session import Session
 from llmspell_core.source import Source, check_size, read_source
 from llmspell_core.spell import Spell
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from llmspell_core.asking import Ask
     from llmspell_core.bridge import Bridge
     from llmspell_core.engine import Isolation
+    from llmspell_core.policy import Policies, Policy
     from llmspell_core.reload import LiveSpell
     from llmspell_core.session import LogSink, Recorder
     from llmspell_core.values import Value
@@ -80,22 +84,29 @@ class Runtime:
         permissions: Permissions | None = None,
         limits: Limits | None = None,
         budget: Budget | None = None,
+        total_budget: Budget | None = None,
         isolation: Isolation = "locked",
         require_lock: bool = False,
         spares: int = 1,
         one_shot: bool = False,
         environ: Mapping[str, str] | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        ask: Ask | None = None,
+        policies: Iterable[Policy] = (),
     ) -> None:
         """Configure; nothing is started or imported before the first run.
 
-        `spares` workers are kept ready per engine; `one_shot` says that one spell will be run,
-        and starts it sooner; `environ` is what grants of ``env`` pick from
-        (default: the process's own); `settings` go to the bridges, by name.
+        `permissions`, `limits` and `budget` hold for each run that does not bring its own;
+        `total_budget` for all runs together, those that bring a `ledger` included (default:
+        unlimited). `spares` workers are kept ready per engine; `one_shot` says that one spell
+        will be run, and starts it sooner; `environ` is what grants of ``env`` pick from
+        (default: the process's own); `settings` go to the bridges, by name; `ask` is asked before
+        a run is refused something; `policies` narrow every run, as the installed ones do.
         """
         self.permissions = permissions or Permissions()
         self.limits = limits or Limits()
         self.budget = budget or Budget()
+        self.ledger = Ledger(total_budget or Budget.unlimited(), total=True)
         self.config = EngineConfig(
             isolation=isolation,
             require_lock=require_lock,
@@ -106,8 +117,15 @@ class Runtime:
         self._environ = os.environ if environ is None else environ
         self._engines = EngineSet(engines, self.config)
         self._bridges = BridgeSet(bridges, settings or {})
+        self._ask = ask
+        self._given_policies = tuple(policies)
         self._sessions: set[Session] = set()
         self._entered = False
+
+    @property
+    def usage(self) -> Usage:
+        """What all runs of this runtime have spent so far."""
+        return self.ledger.usage
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the settings of bridges that are not open yet."""
@@ -174,7 +192,7 @@ class Runtime:
         Options, each for this run alone: `permissions`, `limits`, `ledger` (a `Ledger` over a
         `Budget`), `seed`, `clock_ms`, `on_log` (called with level and text as the spell prints),
         `recorder` (called with each crossing), `defaults` (for bridges, such as
-        ``{"model": "openai/gpt-4o"}``), `stdin` (an async iterator of lines).
+        ``{"model": "openai/gpt-4o"}``), `stdin` (an async iterator of lines), `ask`.
 
         Raises:
             LlmspellError: whatever ended the spell, with its place in the script.
@@ -217,20 +235,21 @@ class Runtime:
         recorder: Recorder | None = None,
         defaults: Mapping[str, Any] | None = None,
         stdin: AsyncIterator[str] | None = None,
+        ask: Ask | None = None,
     ) -> RunResult:
         if not self._entered:
             text = "the runtime is not entered: use `async with Runtime() as runtime:`"
             raise InternalError(text)
         given = resolve_params(spell.header, params or {})
         granted = permissions or self.permissions
-        spent = ledger or Ledger(self.budget)
+        outer = (self.ledger,) if ledger is None else (ledger, self.ledger)
+        spent = Ledger(self.budget if ledger is None else ledger.budget, within=outer)
         session = Session(
             name=spell.name,
             bridges=await self._bridges.for_spell(spell.texts),
-            permissions=granted,
+            permissions=permissions or self.permissions,
             limits=limits or self.limits,
             ledger=spent,
-            env=granted_environment(self._environ, granted),
             includes=to_start(spell.includes),
             seed=seed,
             clock_ms=clock_ms,
@@ -238,7 +257,14 @@ class Runtime:
             recorder=recorder,
             options=defaults,
             stdin=stdin,
+            ask=ask or self._ask,
+            policies=policies,
+            header=spell.header,
+            file=spell.source.path,
         )
+        if spell.header.declared and session.asking is not None:
+            await session.asking.needs()
+        session.env = granted_environment(self._environ, session.permissions)
         started = time.perf_counter()
         self._sessions.add(session)
         try:
@@ -256,6 +282,14 @@ class Runtime:
             await session.close()
         duration_s = time.perf_counter() - started
         return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s, spell=spell)
+
+    @cached_property
+    def _policies(self) -> Policies | None:
+        if not self._given_policies and not installed("llmspell.policies"):
+            return None
+        from llmspell_core.policy import find_policies  # only where there are some
+
+        return find_policies(self._given_policies)
 
     async def engine(self, name: str) -> ScriptEngine:
         """Return the engine of a language, started; see `EngineSet.get`."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from llmspell_core.budget import Usage
     from llmspell_core.header import Header
     from llmspell_core.values import Value
 
@@ -61,6 +62,11 @@ class SyncRuntime:
             text = "use `with SyncRuntime() as runtime:`"
             raise RuntimeError(text)
         return self._runtime
+
+    @property
+    def usage(self) -> Usage:
+        """What all runs of this runtime have spent so far."""
+        return self._open.usage
 
     def run(
         self, script: str, params: Mapping[str, Value] | None = None, **options: Any
