@@ -24,6 +24,7 @@ _OWN = {
     "exec": ("execute:execute", "Run a spell given on the command line."),
     "validate": ("validate:validate", "Check spells without running them."),
     "info": ("info:info", "Show what is installed: engines, bridges, their methods."),
+    "doctor": ("doctor:doctor", "Check this machine: the kernel lock, engines, providers."),
     "trust": ("config.commands:trust", "Let a project's llmspell.toml grant permissions."),
     "models": ("models:models", "Fetch and list the local models."),
 }

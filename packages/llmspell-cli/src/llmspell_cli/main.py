@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,11 +91,26 @@ def _stdout_failed(output: Output, error: OSError) -> int:
 
 
 def _silence_warnings(output: Output) -> None:
-    """Keep Python's warnings, which are about libraries, from those who write spells."""
-    if not output.debug and not sys.warnoptions:
-        import warnings
+    """Keep Python's warnings, which are about libraries, from those who write spells.
 
+    One is for them: that there is no kernel lock.
+    """
+    import warnings
+
+    from llmspell_core.isolation import IsolationWarning
+
+    if not output.debug and not sys.warnoptions:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", IsolationWarning)
+    show = warnings.showwarning
+
+    def shown(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, IsolationWarning):
+            output.note(f"warning: {message}")
+        else:
+            show(message, category, *where)
+
+    warnings.showwarning = shown
 
 
 def _occupy_standard_streams() -> None:

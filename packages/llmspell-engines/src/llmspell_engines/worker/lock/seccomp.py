@@ -85,7 +85,7 @@ def assemble(code: list[Instruction]) -> bytes:
     return b"".join(pack("=HBBI", *instruction) for instruction in code)
 
 
-class _Program(ctypes.Structure):
+class Program(ctypes.Structure):
     """`struct sock_fprog`."""
 
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
@@ -109,7 +109,7 @@ def install() -> None:
     if machine not in _assembled:
         raise OSError(0, f"no filter for the machine {machine}")
     data = _assembled[machine]
-    whole = _Program(len(data) // 8, data)
+    whole = Program(len(data) // 8, data)
     libc = ctypes.CDLL(None, use_errno=True)
     number = MACHINES[machine][2]
     result = libc.syscall(
