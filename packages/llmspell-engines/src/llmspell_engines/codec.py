@@ -72,6 +72,11 @@ class Reading:
         return True
 
     @property
+    def size(self) -> int:
+        """Bytes of the payload."""
+        return len(self._payload)
+
+    @property
     def weight(self) -> int:
         """Bytes of memory that the value may take, once decoded."""
         scan = self._scan

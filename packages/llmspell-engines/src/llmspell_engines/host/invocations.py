@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from llmspell_core.errors import LimitError
 from llmspell_engines import protocol as p
-from llmspell_engines.codec import decode, encode
+from llmspell_engines.codec import encode
+from llmspell_engines.host.calls import current_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmspell_core.errors import LlmspellError
     from llmspell_core.values import Value
+    from llmspell_engines.codec import Reading
+    from llmspell_engines.host.calls import Flow, OpenCall
 
     Send = Callable[[int, int, bytes], None]
     ToError = Callable[[Value], LlmspellError]
 
-depth_of_call: ContextVar[int] = ContextVar("llmspell_callback_depth", default=0)
-"""How many callbacks deep the current call of the script is."""
-
 _NIL = encode(None)
+
+
+class _Open:
+    """A callback under way: who waits for it, how deep it is, and the call that it serves."""
+
+    __slots__ = ("call", "depth", "future")
+
+    def __init__(self, depth: int, call: OpenCall | None) -> None:
+        self.future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self.depth = depth
+        self.call = call
 
 
 class Invocations:
     """The callbacks of one run that are under way, by number."""
 
-    def __init__(self, send: Send, to_error: ToError, nesting: int) -> None:
+    def __init__(self, send: Send, to_error: ToError, flow: Flow, nesting: int) -> None:
         """Take how to send a message, how to read an error record, and how deep they may nest."""
         self._send = send
         self._to_error = to_error
+        self._flow = flow
         self._nesting = nesting
-        self._open: dict[int, tuple[asyncio.Future[Value], int]] = {}
+        self._open: dict[int, _Open] = {}
         self._next = 1
 
     def depth(self, number: int) -> int:
         """Say how deep the invocation of a number is; 0 for one that is not under way."""
         found = self._open.get(number)
-        return found[1] if found else 0
+        return found.depth if found else 0
 
     async def invoke(self, callback: int, args: Sequence[Value]) -> Value:
         """Run the script's function of a number with `args`; cancelling this cancels it.
@@ -48,25 +59,27 @@ class Invocations:
             LimitError: callbacks call callbacks too deep.
             LlmspellError: what the function raised.
         """
-        depth = depth_of_call.get() + 1
+        call = current_call.get()
+        depth = 1 if call is None else call.depth + 1
         if depth > self._nesting:
             text = f"callbacks call callbacks deeper than {self._nesting} levels"
             raise LimitError(text, limit="callback_nesting", value=self._nesting)
         payload = encode([callback, list(args), depth])
         number = self._next
         self._next += 1
-        future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
-        self._open[number] = (future, depth)
+        opened = self._open[number] = _Open(depth, call)
+        self._flow.expect(1)
         self._send(p.INVOKE, number, payload)
         try:
-            return await future
+            return await opened.future
         except asyncio.CancelledError:
             self._send(p.CANCEL, number, _NIL)
             raise
         finally:
             del self._open[number]
+            self._flow.expect(-1)
 
-    def answer(self, number: int, payload: bytes, *, failed: bool) -> bool:
+    def answer(self, number: int, reading: Reading, *, failed: bool) -> bool:
         """Take the answer of an invocation; False if there never was one of that number.
 
         One that was cancelled may still answer: nobody listens.
@@ -77,15 +90,20 @@ class Invocations:
         if not 0 < number < self._next:
             return False
         found = self._open.get(number)
-        if found is not None and not found[0].done():
-            value = decode(payload)
+        if found is not None and not found.future.done():
+            value = reading.value()
+            call = found.call
+            if call is not None and call.task is not None:
+                # the library that called the function may keep the answer while the call lasts
+                call.weight += reading.weight
+                self._flow.weigh(reading.weight)
             if failed:
-                found[0].set_exception(self._to_error(value))
+                found.future.set_exception(self._to_error(value))
             else:
-                found[0].set_result(value)
+                found.future.set_result(value)
         return True
 
     def cancel(self) -> None:
         """Give up on all of them: the run has ended."""
-        for future, _ in self._open.values():
-            future.cancel()
+        for opened in self._open.values():
+            opened.future.cancel()

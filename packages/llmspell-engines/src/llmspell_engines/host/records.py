@@ -6,6 +6,7 @@ for ``runtime``, and its details become attributes only where the kind has them.
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import KINDS, Frame, InternalError, LlmspellError, ScriptRuntimeError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 10_000
 MAX_FRAMES = 100
+KNOWN_ERRORS = 1000
+KNOWN_ERRORS_BYTES = 4 * 1024 * 1024
+"""How many errors of calls are remembered, and their size together; the newest ones are."""
 _GUEST_LIMITS = ("memory", "result", "log")
 
 
@@ -99,3 +103,38 @@ def _frame(item: dict[str, Any]) -> Frame:
 
 def _text(value: Any) -> str | None:
     return value[:MAX_MESSAGE] if isinstance(value, str) else None
+
+
+class KnownErrors:
+    """The errors that calls were answered with, to be found again when the script raises them."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._known: dict[int, tuple[LlmspellError, int]] = {}
+        self._bytes = 0
+
+    def add(self, number: int, error: LlmspellError, record_bytes: int) -> None:
+        """Remember the error of a call, and forget the oldest ones for it."""
+        _forget_frames(error)
+        _, before = self._known.pop(number, (None, 0))
+        size = record_bytes + len(error.message)
+        self._bytes += size - before
+        self._known[number] = (error, size)
+        while len(self._known) > KNOWN_ERRORS or self._bytes > KNOWN_ERRORS_BYTES:
+            _, size = self._known.pop(next(iter(self._known)))
+            self._bytes -= size
+
+    def find(self, ref: Any) -> LlmspellError | None:
+        """Return the error of the call `ref`, if that is one that is remembered."""
+        found = self._known.get(ref) if type(ref) is int else None
+        return found[0] if found else None
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Let go of the variables in an error's tracebacks: a call's arguments, 16 MiB of them."""
+    seen: set[int] = set()
+    chain: BaseException | None = error
+    while chain is not None and id(chain) not in seen:
+        seen.add(id(chain))
+        traceback.clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__

@@ -19,38 +19,26 @@ from llmspell_core.errors import (
 )
 from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
-from llmspell_engines.codec import decode, encode
-from llmspell_engines.host.invocations import Invocations, depth_of_call
-from llmspell_engines.host.records import from_record, to_record
+from llmspell_engines.codec import encode
+from llmspell_engines.host.calls import Flow, OpenCall, call_parts, current_call
+from llmspell_engines.host.inbox import Inbox
+from llmspell_engines.host.invocations import Invocations
+from llmspell_engines.host.records import KnownErrors, from_record, to_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from llmspell_core.session import Session
     from llmspell_core.values import Value
+    from llmspell_engines.codec import Reading
     from llmspell_engines.host.process import Exit
     from llmspell_engines.host.worker import Worker
 
-IN_FLIGHT_BYTES = 32 * 1024 * 1024
-"""Bytes of arguments being worked on above which the worker is not read any further."""
-UNSENT_BYTES = 256 * 1024 * 1024
+UNSENT_BYTES = 128 * 1024 * 1024
 """Bytes of answers that a worker leaves unread before its run is ended."""
-_CALL_PARTS = 3
-"""Parts of a CALL that comes from no callback; one that does names it as the fourth."""
-_REMEMBERED_ERRORS = 1000
+HOST_BYTES_PER_WORKER = 384 * 1024 * 1024
+"""What a worker can make the host hold at the most; `docs/protocol.md` adds it up."""
 _MAX_ID = 2**32 - 1
-
-
-class _OpenCall:
-    """A call being answered: its name for people, its bytes, its task."""
-
-    __slots__ = ("cancelled", "task", "weight", "where")
-
-    def __init__(self, where: str, weight: int) -> None:
-        self.where = where
-        self.weight = weight
-        self.cancelled = False
-        self.task: asyncio.Task[None] | None = None
 
 
 class Run:
@@ -64,14 +52,15 @@ class Run:
         self._ended: asyncio.Future[Value] = self._loop.create_future()
         self._started = 0.0
         self._done = False
-        self._calls: dict[int, _OpenCall] = {}
+        self._calls: dict[int, OpenCall] = {}
         self._in_flight: Counter[int] = Counter()
-        self._in_flight_bytes = 0
+        self._flow = Flow(worker, session.fail)
+        self._inbox = Inbox(self._flow, self._read)
         nesting = session.limits.callback_nesting
-        self._invocations = Invocations(self._send, self._to_error, nesting)
-        self._errors: dict[int, LlmspellError] = {}
+        self._invocations = Invocations(self._send, self._to_error, self._flow, nesting)
+        self._errors = KnownErrors()
         self._releases: set[asyncio.Task[None]] = set()
-        self._handlers: dict[int, Callable[[int, bytes], None]] = {
+        self._handlers: dict[int, Callable[[int, Reading], None]] = {
             p.CALL: self._on_call,
             p.DONE: self._on_done,
             p.FAILED: self._on_failed,
@@ -105,6 +94,7 @@ class Run:
             if timer is not None:
                 timer.cancel()
             session.on_fatal = None
+            self._flow.end()
             if self._done:
                 worker.kill("done")
             else:
@@ -127,27 +117,37 @@ class Run:
     def _send(self, kind: int, number: int, payload: bytes) -> None:
         if not self._ended.done():
             self._worker.send(kind, number, payload, self._elapsed_ms())
+            if self._worker.unsent_bytes > UNSENT_BYTES:
+                self._session.fail(limit_error("unread answers", UNSENT_BYTES))
 
     # -- what the worker says -------------------------------------------------------------
 
     def _on_message(self, kind: int, number: int, payload: bytes) -> None:
-        if self._done or (self._ended.done() and kind != p.LOG):
+        if not self._unheard(kind):
+            self._inbox.receive(kind, number, payload)
+
+    def _unheard(self, kind: int) -> bool:
+        """Whether the end has come for messages of this kind: what it printed is still shown."""
+        return self._done or (self._ended.done() and kind != p.LOG)
+
+    def _read(self, kind: int, number: int, reading: Reading) -> None:
+        if self._unheard(kind):
             return
         handler = self._handlers.get(kind)
         try:
             if handler is None:
                 self._broken(f"an unexpected message of kind {kind}")
             else:
-                handler(number, payload)
+                handler(number, reading)
         except ConversionError as error:
             self._broken(f"a message that cannot be read: {error.message}")
 
-    def _on_call(self, number: int, payload: bytes) -> None:
+    def _on_call(self, number: int, reading: Reading) -> None:
         if number in self._calls:
             self._broken("a call with the number of another one")
             return
         try:
-            target, method, args, parent = _call_parts(decode(payload, arguments=True))
+            target, method, args, parent = call_parts(reading.value())
         except ConversionError as error:
             self._answer_error(number, error)
             return
@@ -157,54 +157,47 @@ class Run:
             return
         self._in_flight[depth] += 1
         where = f"{target}.{method}" if isinstance(target, str) else method
-        call = self._calls[number] = _OpenCall(where, len(payload))
-        self._weigh(len(payload))
-        call.task = _start(self._loop, self._call(number, target, method, args, depth))
+        call = self._calls[number] = OpenCall(where, depth, reading.weight)
+        self._flow.weigh(call.weight)
+        call.task = _start(self._loop, self._call(call, number, target, method, args))
         # again, for a task that is cancelled before it starts
-        call.task.add_done_callback(lambda _: self._free(number, depth))
-
-    def _weigh(self, more: int) -> None:
-        """Hold the worker back while too many bytes of its arguments are being worked on."""
-        before, self._in_flight_bytes = self._in_flight_bytes, self._in_flight_bytes + more
-        if before <= IN_FLIGHT_BYTES < self._in_flight_bytes:
-            self._worker.pause()
-        elif self._in_flight_bytes <= IN_FLIGHT_BYTES < before:
-            self._worker.resume()
+        call.task.add_done_callback(lambda _: self._free(number))
 
     async def _call(
-        self, number: int, target: str | int, method: str, args: list[Value], depth: int
+        self, call: OpenCall, number: int, target: str | int, method: str, args: list[Value]
     ) -> None:
-        depth_of_call.set(depth)
+        current_call.set(call)
         try:
             payload = encode(await dispatch.call(self._session, target, method, args))
         except LlmspellError as error:
-            self._free(number, depth)
+            # this frame is in the error's traceback, and the error is remembered
+            args = []
+            self._free(number)
             self._answer_error(number, error)
             return
-        self._free(number, depth)
+        self._free(number)
         self._send(p.RESULT, number, payload)
-        if self._worker.unsent_bytes > UNSENT_BYTES:
-            self._session.fail(limit_error("unread answers", UNSENT_BYTES))
 
-    def _free(self, number: int, depth: int) -> None:
+    def _free(self, number: int) -> None:
         """Free the call's place, before its answer leaves: the guest reuses it at once."""
         call = self._calls.pop(number, None)
         if call is not None:
-            self._in_flight[depth] -= 1
-            self._weigh(-call.weight)
+            self._in_flight[call.depth] -= 1
+            call.task = None
+            self._flow.weigh(-call.weight)
 
     def _answer_error(self, number: int, error: LlmspellError) -> None:
-        if len(self._errors) < _REMEMBERED_ERRORS:
-            self._errors[number] = error
-        self._send(p.ERROR, number, encode(to_record(error, number)))
+        payload = encode(to_record(error, number))
+        self._errors.add(number, error, len(payload))
+        self._send(p.ERROR, number, payload)
 
-    def _on_done(self, _: int, payload: bytes) -> None:
+    def _on_done(self, _: int, reading: Reading) -> None:
         limit = self._session.limits.result_bytes
-        if len(payload) > limit:
+        if reading.size > limit:
             self._fail(limit_error("result", limit))
             return
         try:
-            value = decode(payload)
+            value = reading.value()
         except ConversionError as error:
             self._fail(error)
             return
@@ -224,37 +217,41 @@ class Run:
             text = f"{what} still running when the spell ended, and cancelled: {names}"
             self._session.log("warn", text)
 
-    def _on_failed(self, _: int, payload: bytes) -> None:
-        self._fail(self._to_error(decode(payload)))
+    def _on_failed(self, _: int, reading: Reading) -> None:
+        limit = self._session.limits.result_bytes
+        if reading.size > limit:
+            self._fail(limit_error("result", limit))
+        else:
+            self._fail(self._to_error(reading.value()))
 
     def _to_error(self, record: Value) -> LlmspellError:
         """Read an error record; one of our own errors that came back is found again."""
         error = from_record(record, self._session.limits)
         ref = record.get("ref") if isinstance(record, dict) else None
-        known = self._errors.get(ref) if isinstance(ref, int) else None
+        known = self._errors.find(ref)
         if known is None or (known.kind, known.message) != (error.kind, error.message):
             return error
         known.traceback = error.traceback
         return known
 
-    def _on_log(self, _: int, payload: bytes) -> None:
-        match decode(payload):
+    def _on_log(self, _: int, reading: Reading) -> None:
+        match reading.value():
             case [str(level), str(text)] if level in _LEVELS:
                 self._session.log(level, text)
             case _:
                 self._broken("a log of the wrong shape")
 
-    def _on_answer(self, number: int, payload: bytes, *, failed: bool) -> None:
-        if not self._invocations.answer(number, payload, failed=failed):
+    def _on_answer(self, number: int, reading: Reading, *, failed: bool) -> None:
+        if not self._invocations.answer(number, reading, failed=failed):
             self._broken("an answer to a callback that nobody invoked")
 
-    def _on_cancel_call(self, number: int, _: bytes) -> None:
+    def _on_cancel_call(self, number: int, _: Reading) -> None:
         call = self._calls.get(number)
         if call is not None and call.task is not None:
             call.cancelled = True
             call.task.cancel()
 
-    def _on_release(self, number: int, _: bytes) -> None:
+    def _on_release(self, number: int, _: Reading) -> None:
         task = self._loop.create_task(self._release(number))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
@@ -305,14 +302,3 @@ def _start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> 
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=loop, eager_start=True)
     return loop.create_task(work)
-
-
-def _call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
-    """Take a CALL's payload apart: target, method, arguments, and the callback it came from."""
-    match [*call, 0] if isinstance(call, list) and len(call) == _CALL_PARTS else call:
-        case [str() | int() as target, str(method), list(args), int(parent)] if not isinstance(
-            target, bool
-        ):
-            return target, method, args, parent
-    text = "cannot convert call: it must be a target, a method and a list of arguments"
-    raise ConversionError(text)

@@ -1,0 +1,114 @@
+"""The script's calls that are being answered, and what they make the host hold."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from llmspell_core.errors import ConversionError
+from llmspell_core.limits import limit_error
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from llmspell_core.errors import LlmspellError
+    from llmspell_core.values import Value
+    from llmspell_engines.host.worker import Worker
+
+HELD_BYTES = 32 * 1024 * 1024
+"""Memory in arguments being worked on above which the worker is not read any further."""
+HELD_BYTES_MAX = 64 * 1024 * 1024
+"""Memory in arguments above which the run ends, where its worker has to be read on."""
+NAME_CHARS = 256
+"""The longest name of a bridge or a method: longer ones would fill errors and logs."""
+_CALL_PARTS = 3
+"""Parts of a CALL that comes from no callback; one that does names it as the fourth."""
+
+
+class OpenCall:
+    """A call being answered: its name for people, how deep in callbacks, its bytes, its task."""
+
+    __slots__ = ("cancelled", "depth", "task", "weight", "where")
+
+    def __init__(self, where: str, depth: int, weight: int) -> None:
+        """Start with the weight of the arguments."""
+        self.where = where
+        self.depth = depth
+        self.weight = weight
+        self.cancelled = False
+        self.task: asyncio.Task[None] | None = None
+
+
+current_call: ContextVar[OpenCall | None] = ContextVar("llmspell_current_call", default=None)
+"""The call of the script that the host is working on."""
+
+
+class Flow:
+    """Holds a worker back while it makes the host hold too much, or a message takes long to read.
+
+    A worker that is not read waits in its writes. While the host waits for one of its functions
+    it has to be read, because the answer stands behind its calls: then it is a limit.
+    """
+
+    def __init__(self, worker: Worker, fail: Callable[[LlmspellError], None]) -> None:
+        """Take how to end the run."""
+        self._worker = worker
+        self._fail = fail
+        self._bytes = 0
+        self._callbacks = 0
+        self._slow = False
+        self._paused = False
+        self._over = False
+
+    def weigh(self, more: int) -> None:
+        """Count memory that arguments take, or with a negative number that they gave back."""
+        self._bytes += more
+        if self._bytes > HELD_BYTES:
+            if self._bytes > HELD_BYTES_MAX and more > 0 and self._callbacks:
+                self._fail(limit_error("arguments in flight", HELD_BYTES_MAX))
+            self._steer()
+        elif self._paused:
+            self._steer()
+
+    def expect(self, more: int) -> None:
+        """Count the script's functions that the host waits for."""
+        self._callbacks += more
+        self._steer()
+
+    def slow(self, *, on: bool) -> None:
+        """Say that a message is being read in slices, which come before what follows it."""
+        self._slow = on
+        self._steer()
+
+    def end(self) -> None:
+        """Hold it back no more: its last words have to be read before it can be gone."""
+        self._over = True
+        self._steer()
+
+    def _steer(self) -> None:
+        heavy = self._bytes > HELD_BYTES and not self._callbacks
+        paused = (self._slow or heavy) and not self._over
+        if paused and not self._paused:
+            self._worker.pause()
+        elif self._paused and not paused:
+            self._worker.resume()
+        self._paused = paused
+
+
+def call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
+    """Take a CALL's payload apart: target, method, arguments, and the callback it came from.
+
+    Raises:
+        ConversionError: it has another shape, or names that are no names.
+    """
+    match [*call, 0] if isinstance(call, list) and len(call) == _CALL_PARTS else call:
+        case [str() | int() as target, str(method), list(args), int(parent)] if not isinstance(
+            target, bool
+        ):
+            if len(method) <= NAME_CHARS and (isinstance(target, int) or len(target) <= NAME_CHARS):
+                return target, method, args, parent
+            text = f"cannot convert call: a name of more than {NAME_CHARS} characters"
+            raise ConversionError(text)
+    text = "cannot convert call: it must be a target, a method and a list of arguments"
+    raise ConversionError(text)
