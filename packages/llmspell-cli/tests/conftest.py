@@ -84,7 +84,7 @@ def plugin(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str,
 FAULTY = '''
 from __future__ import annotations
 from llmspell_core import Bridge, RateLimitError, method
-from llmspell_core.dispatch import CallContext
+from llmspell_core import CallContext
 
 
 class Faulty(Bridge):

@@ -110,13 +110,13 @@ class Demo(Bridge):
     @method(effects=("read",))
     async def read(self, path: str, *, ctx: CallContext) -> str:
         """Read, with permission."""
-        ctx.require("read", path)
+        await ctx.ask("read", path)
         return path
 
     @method()
     async def sneaky(self, *, ctx: CallContext) -> str:
         """Use an effect that is not declared."""
-        ctx.require("net", "example.org")
+        await ctx.ask("net", "example.org")
         return "out"
 
     @method()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from llmspell_core.bridge import Callback, method
-from llmspell_core.dispatch import CallContext
+from llmspell_core.context import CallContext
 from llmspell_core.errors import KINDS, LlmspellError
 from llmspell_core.values import TextRecord
 from llmspell_testkit.probe_objects import Counter, Plan
@@ -44,7 +44,7 @@ class ContractBridge(ValueMethods):
     @method(effects=("read",), example={"path": "notes.txt"})
     async def hidden(self, path: str, *, ctx: CallContext) -> str:
         """Do what needs the permission to read `path`."""
-        ctx.require("read", path)
+        await ctx.ask("read", path)
         self.begin("hidden")
         return f"read {path}"
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmspell_bridges.policy.network import NetPolicy, parse_grant
-from llmspell_core import ConfigurationError, PermissionDeniedError, ValidationError
+from llmspell_core import ConfigurationError, PermissionDeniedError, Permissions, ValidationError
 
 Grant: TypeAlias = bool | tuple[str, ...]
 
 
 def reach(grant: Grant, host: str, port: int = 443, leads_to: str = "") -> None:
     """Check a host, and the address it would lead to."""
-    policy = NetPolicy(grant)
+    policy = NetPolicy(lambda: Permissions(net=grant))
     if policy.check_host(host, port, "http.get") is None:
         policy.check_address(host, port, ipaddress.ip_address(leads_to or "93.184.216.34"))
 
@@ -118,7 +118,7 @@ def test_a_grant_that_is_no_host_says_what_is(grant: str) -> None:
 @given(st.text(alphabet="abc.*-", min_size=1, max_size=12), st.sampled_from(["org", "example.org"]))
 def test_a_suffix_covers_only_what_ends_in_it_after_a_dot(prefix: str, suffix: str) -> None:
     """No other text before the suffix passes."""
-    policy = NetPolicy((f"*.{suffix}",))
+    policy = NetPolicy(lambda: Permissions(net=(f"*.{suffix}",)))
     host = f"{prefix}{suffix}"
     if prefix.endswith("."):
         policy.check_host(host, 443, "http.get")

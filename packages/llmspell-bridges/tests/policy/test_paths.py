@@ -50,7 +50,7 @@ def tree(tmp_path: Path) -> Path:
 def reader(tree: Path, *, read: bool | tuple[str, ...] = ("granted",)) -> PathPolicy:
     """Make a policy for reading, with `tree` as the project's folder."""
     permissions = Permissions(read=read, write=read)
-    return PathPolicy(permissions, root=str(tree), protected=[str(tree / "config")])
+    return PathPolicy(lambda: permissions, root=str(tree), protected=[str(tree / "config")])
 
 
 def content(policy: PathPolicy, path: str) -> str:

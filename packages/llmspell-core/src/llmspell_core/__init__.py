@@ -9,6 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmspell_core.asking import (
+        Ask as Ask,
+    )
+    from llmspell_core.asking import (
+        Question as Question,
+    )
+    from llmspell_core.asking import (
+        Want as Want,
+    )
     from llmspell_core.bridge import (
         Bridge as Bridge,
     )
@@ -39,7 +48,7 @@ if TYPE_CHECKING:
     from llmspell_core.budget import (
         Usage as Usage,
     )
-    from llmspell_core.dispatch import (
+    from llmspell_core.context import (
         CallContext as CallContext,
     )
     from llmspell_core.engine import (
@@ -147,6 +156,9 @@ if TYPE_CHECKING:
     from llmspell_core.permissions import (
         Permissions as Permissions,
     )
+    from llmspell_core.policy import (
+        Policy as Policy,
+    )
     from llmspell_core.registry import (
         Plugin as Plugin,
     )
@@ -191,6 +203,11 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "asking": (
+        "Ask",
+        "Question",
+        "Want",
+    ),
     "bridge": (
         "Bridge",
         "Builder",
@@ -205,7 +222,7 @@ _MODULES = {
         "Reservation",
         "Usage",
     ),
-    "dispatch": ("CallContext",),
+    "context": ("CallContext",),
     "engine": (
         "CAPABILITIES",
         "EngineConfig",
@@ -248,6 +265,7 @@ _MODULES = {
     "reload": ("LiveSpell",),
     "limits": ("Limits",),
     "permissions": ("Permissions",),
+    "policy": ("Policy",),
     "registry": (
         "Plugin",
         "installed",
@@ -275,6 +293,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "CAPABILITIES",
     "AgentError",
+    "Ask",
     "AuthenticationError",
     "BadResponseError",
     "Bounds",
@@ -306,7 +325,9 @@ __all__ = [
     "Permissions",
     "Plugin",
     "PluginError",
+    "Policy",
     "ProviderError",
+    "Question",
     "RateLimitError",
     "Reservation",
     "RunResult",
@@ -326,6 +347,7 @@ __all__ = [
     "Usage",
     "ValidationError",
     "Value",
+    "Want",
     "WorkflowError",
     "check_value",
     "installed",

@@ -120,12 +120,15 @@ class Bridge:
 
     `scope` says how long one instance lives: ``"runtime"``, opened once and shared by all runs,
     or ``"run"``, opened for each. A `dynamic` bridge takes any further member name for a method
-    and answers it in `call_member` (``tools.NAME``).
+    and answers it in `call_member` (``tools.NAME``). A bridge is `by_name` when each of its methods
+    asks for its effects by name (`CallContext.ask`): then a grant of any name lets them begin, and
+    nobody is asked for all of an effect beforehand.
     """
 
     name: ClassVar[str]
     scope: ClassVar[Literal["runtime", "run"]] = "runtime"
     dynamic: ClassVar[bool] = False
+    by_name: ClassVar[bool] = False
     builders: ClassVar[tuple[type[Builder], ...]] = ()
 
     @classmethod

@@ -12,12 +12,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.bridge import Bridge, Builder, Handle, methods_of
+from llmspell_core.context import CallContext
 from llmspell_core.convert import to_value
 from llmspell_core.errors import (
     BudgetError,
     InternalError,
     LimitError,
     LlmspellError,
+    PermissionDeniedError,
     ValidationError,
 )
 from llmspell_core.handles import Stream
@@ -37,30 +39,6 @@ RUNTIME = "runtime"
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 """Types that hold no reference: most of what a script sends."""
 _MAX_SLEEP_MS = 24 * 3600 * 1000
-
-
-class CallContext:
-    """What a method sees of the run that calls it; ask for it with a parameter named ``ctx``."""
-
-    __slots__ = ("effects", "session", "where")
-
-    def __init__(self, session: Session, where: str, effects: tuple[str, ...]) -> None:
-        """Tie the session to one call."""
-        self.session = session
-        self.where = where
-        self.effects = effects
-
-    def require(self, effect: str, name: str | None = None) -> None:
-        """Pass only if the run was granted `effect` (for `name`), and the method declares it.
-
-        Raises:
-            PermissionDeniedError: with the flag that would grant it.
-            InternalError: the method does not declare the effect: a mistake of the bridge's.
-        """
-        if effect not in self.effects:
-            text = f"`{self.where}` uses the effect `{effect}` without declaring it"
-            raise InternalError(text)
-        self.session.permissions.require(effect, name)
 
 
 async def call(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
@@ -89,6 +67,8 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
     if error is None:
         _record(session, where, args, started, "ok", value)
         return value
+    if session.policies is not None and isinstance(error, PermissionDeniedError):
+        error = session.policies.explained(error, session)
     error.bridge = error.bridge or (target if isinstance(target, str) else None)
     error.method = error.method or method
     if isinstance(error, (BudgetError, LimitError)):
@@ -129,7 +109,7 @@ async def _invoke(
 ) -> Value:
     for effect in found.effects:
         if not session.permissions.allows(effect):
-            raise denied(effect, _named(effect, args), where=where)
+            await _permit(session, owner, effect, args, where)
     positional, named = found.bind(args, where)
     if found.wants_context:
         named["ctx"] = CallContext(session, where, found.effects)
@@ -137,6 +117,23 @@ async def _invoke(
     if found.streams:
         return session.handles.add(Stream(_values(session, result)))
     return _to_value(session, await result)
+
+
+async def _permit(session: Session, owner: Any, effect: str, args: list[Any], where: str) -> None:
+    """Let a method begin that may have what it needs, or will ask for it by name."""
+    asking = session.asking
+    if getattr(owner, "by_name", False) and (
+        session.permissions.some(effect) or (asking is not None and asking.may_ask(effect))
+    ):
+        return
+
+    async def check() -> None:
+        if not session.permissions.allows(effect):
+            refused = denied(effect, _named(effect, args), where=where)
+            refused.wants = ((effect, None),)
+            raise refused
+
+    await session.permitted(check, where)
 
 
 def _named(effect: str, args: Sequence[Any]) -> str | None:

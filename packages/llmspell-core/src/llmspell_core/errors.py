@@ -143,6 +143,10 @@ class PermissionDeniedError(LlmspellError, PermissionError):
     kind = "permission"
     fields = ("flag",)
     flag: str | None
+    wants: tuple[tuple[str, str | None], ...] = ()
+    """The effects and names to grant; empty where no grant helps. No script sees them."""
+    because: str = ""
+    """What whoever is asked should know besides: where a name leads, in a few words."""
 
 
 class LimitError(LlmspellError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from llmspell_core.errors import PermissionDeniedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing import Self
 
 EFFECTS = ("read", "write", "net", "env", "model", "tool")
 
@@ -39,36 +40,62 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def everything(cls) -> Permissions:
         """Grant every effect: for code you trust as your own."""
-        return cls(read=True, write=True, net=True, env=True, tool=True, model=True)
+        return Permissions(read=True, write=True, net=True, env=True, tool=True, model=True)
 
     def allows(self, effect: str, name: str | None = None) -> bool:
         """Say whether `effect` is granted, for `name` where one is given, else at all."""
         grant = getattr(self, effect)
         if isinstance(grant, bool):
             return grant
-        return bool(grant) if name is None else matches(name, grant)
+        return bool(grant) if name is None else any(covers(effect, it, name) for it in grant)
 
-    def require(self, effect: str, name: str | None = None) -> None:
-        """Let it pass or refuse it.
+    def some(self, effect: str) -> bool:
+        """Say whether anything of `effect` is granted, whatever it is."""
+        return all(getattr(layer, effect) for layer in self.layers())
 
-        Raises:
-            PermissionDeniedError: its `flag` is the command-line option that grants it.
-        """
-        if not self.allows(effect, name):
-            raise denied(effect, name)
+    def granting(self, effect: str, name: str | None) -> Self:
+        """Return these with `name` granted too; None is all of the effect."""
+        grant = getattr(self, effect)
+        if grant is True:
+            return self
+        more = True if name is None else (*(grant or ()), name)
+        return msgspec.structs.replace(self, **{effect: more})
+
+    def layers(self) -> tuple[Permissions, ...]:
+        """List the grants that each have to allow what is done: more than one under a policy."""
+        return (self,)
+
+    def vetoed(self, effect: str, name: str | None) -> bool:  # noqa: ARG002 - for a policy
+        """Say whether a policy forbids what the grants allow."""
+        return False
 
 
-def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Say whether `name` is one of `patterns`, where ``*`` stands for any text."""
-    for pattern in patterns:
-        if pattern == name:
-            return True
-        if "*" in pattern:
-            from fnmatch import fnmatchcase
+def covers(effect: str, grant: str, name: str) -> bool:
+    """Say whether one granted name is `name`, or holds it.
 
-            if fnmatchcase(name, pattern):
-                return True
-    return False
+    Files: a path and all below it, by its text alone; what opens files asks `PathPolicy` of the
+    bridges, which knows links. Hosts: without a port, all ports. Elsewhere, and in hosts, ``*``
+    stands for any text.
+    """
+    if grant == name:
+        return True
+    if effect in ("read", "write"):
+        # no pathlib on the start path
+        folder, path = os.path.abspath(os.path.expanduser(grant)), os.path.abspath(name)  # noqa: PTH100, PTH111
+        return path == folder or path.startswith(folder.rstrip("/") + "/")
+    if effect == "net" and _without_port(grant) == grant:
+        name = _without_port(name)
+    if "*" not in grant:
+        return grant == name
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(name, grant)
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    bare = bool(colon) and port.isdigit() and (":" not in name or name.endswith("]"))
+    return name.removeprefix("[").removesuffix("]") if bare else host
 
 
 def denied(
@@ -77,5 +104,6 @@ def denied(
     """Make the refusal of `effect`, naming the flag that would grant it."""
     flag = f"--allow-{effect}" + (f"={name}" if name else "")
     what = f"`{where}`" if where else _WHAT[effect].format(f"`{name}`" if name else "anything")
-    text = f"{what} is not permitted; allow it with {flag}"
-    return PermissionDeniedError(text, flag=flag)
+    error = PermissionDeniedError(f"{what} is not permitted; allow it with {flag}", flag=flag)
+    error.wants = ((effect, name),)
+    return error

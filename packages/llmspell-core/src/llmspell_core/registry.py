@@ -1,4 +1,4 @@
-"""Installed engines and bridges, found through entry points without importing them.
+"""Installed engines, bridges and other plugins, found through entry points without importing them.
 
 `importlib.metadata` takes 25 ms to import, half of a cold start; what is needed of it here, the
 ``entry_points.txt`` of each installed distribution, is read directly.
@@ -17,7 +17,13 @@ from llmspell_core.errors import ConfigurationError, PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-GROUPS = ("llmspell.engines", "llmspell.bridges", "llmspell.tools", "llmspell.commands")
+GROUPS = (
+    "llmspell.engines",
+    "llmspell.bridges",
+    "llmspell.tools",
+    "llmspell.commands",
+    "llmspell.policies",
+)
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):

@@ -241,14 +241,17 @@ class Runtime:
             text = "the runtime is not entered: use `async with Runtime() as runtime:`"
             raise InternalError(text)
         given = resolve_params(spell.header, params or {})
-        granted = permissions or self.permissions
+        limits, budget = limits or self.limits, self.budget if ledger is None else ledger.budget
+        policies = self._policies
+        if policies is not None:
+            limits, budget = policies.limits(limits), policies.budget(budget)
         outer = (self.ledger,) if ledger is None else (ledger, self.ledger)
-        spent = Ledger(self.budget if ledger is None else ledger.budget, within=outer)
+        spent = Ledger(budget, within=outer)
         session = Session(
             name=spell.name,
             bridges=await self._bridges.for_spell(spell.texts),
             permissions=permissions or self.permissions,
-            limits=limits or self.limits,
+            limits=limits,
             ledger=spent,
             includes=to_start(spell.includes),
             seed=seed,

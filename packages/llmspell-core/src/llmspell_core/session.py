@@ -5,23 +5,37 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmspell_core.bridge import Bridge, Callback
 from llmspell_core.budget import Ledger
-from llmspell_core.errors import InternalError, LlmspellError
+from llmspell_core.errors import InternalError, LlmspellError, PermissionDeniedError
 from llmspell_core.handles import CLOSE_TIMEOUT_S, HandleTable
 from llmspell_core.limits import Limits, limit_error
 from llmspell_core.permissions import Permissions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
+    from llmspell_core.asking import Ask, Asking
+    from llmspell_core.header import Header
+    from llmspell_core.policy import Policies
     from llmspell_core.values import Value
 
     LogSink = Callable[[str, str], None]
     Invoker = Callable[[int, Sequence[Value]], Awaitable[Value]]
     Recorder = Callable[[dict[str, Any]], None]
+
+T = TypeVar("T")
 
 ACTIVE_CALLBACKS = 1024
 """Callbacks that may run at once in one spell."""
@@ -50,14 +64,27 @@ class Session:
         recorder: Recorder | None = None,
         options: Mapping[str, Any] | None = None,
         stdin: AsyncIterator[str] | None = None,
+        ask: Ask | None = None,
+        policies: Policies | None = None,
+        header: Header | None = None,
+        file: str | None = None,
     ) -> None:
         """Prepare a run; `seed` and `clock_ms` (Unix time) are fresh unless given.
 
-        `stdin` gives the lines that ``console.lines()`` reads.
+        `stdin` gives the lines that ``console.lines()`` reads. `ask` is asked before something is
+        refused; `policies` narrow the permissions; `header` and `file` are the spell's.
         """
         self.name = name
+        self.file = file
+        self.header = header
+        self.policies = policies
+        self._ask = ask
+        self._asking: Asking | None = None
+        self._granted = permissions or Permissions()
+        self.permissions = self._narrowed(self._granted)
+        self._holds = 0
+        self.on_hold: Callable[[bool], None] | None = None
         self.bridges = dict(bridges or {})
-        self.permissions = permissions or Permissions()
         self.limits = limits or Limits()
         self.ledger = ledger or Ledger()
         self.env = dict(env or {})
@@ -97,6 +124,67 @@ class Session:
             self.fatal = error
             if self.on_fatal is not None:
                 self.on_fatal(error)
+
+    # -- permissions that are asked for ---------------------------------------------------
+
+    @property
+    def asking(self) -> Asking | None:
+        """The run's questions; None where there is nobody to ask."""
+        if self._asking is None and self._ask is not None:
+            from llmspell_core.asking import Asking  # what is granted needs no question
+
+            self._asking = Asking(self, self._ask)
+        return self._asking
+
+    async def permitted(self, work: Callable[[], Awaitable[T]], where: str) -> T:
+        """Await `work()`; when it is refused, have it granted by who can, and await it again.
+
+        `work` must change nothing before it is permitted; `where` is the method, such as
+        ``fs.read``.
+
+        Raises:
+            PermissionDeniedError: `work` did, and nobody granted it.
+        """
+        while True:
+            seen = self.permissions
+            try:
+                return await work()
+            except PermissionDeniedError as refused:
+                if self.asking is None:
+                    raise
+                await self.asking.grant(refused, where, seen)
+
+    def permissions_with(self, more: Iterable[tuple[str, str | None]]) -> Permissions:
+        """Return what would be permitted with `more` granted too, by effect and name."""
+        granted = self._granted
+        for effect, name in more:
+            granted = granted.granting(effect, name)
+        return self._narrowed(granted)
+
+    def grant(self, more: Iterable[tuple[str, str | None]]) -> None:
+        """Grant `more` for the rest of the run, as far as the policies let it."""
+        for effect, name in more:
+            self._granted = self._granted.granting(effect, name)
+        self.permissions = self._narrowed(self._granted)
+
+    def _narrowed(self, granted: Permissions) -> Permissions:
+        return granted if self.policies is None else self.policies.permissions(granted)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Stop the run's wall clock within the block: a person is thinking."""
+        self._hold(1)
+        try:
+            yield
+        finally:
+            self._hold(-1)
+
+    def _hold(self, more: int) -> None:
+        before, self._holds = self._holds, self._holds + more
+        if self.on_hold is not None and bool(before) != bool(self._holds):
+            self.on_hold(bool(self._holds))
+
+    # -- the script's functions -----------------------------------------------------------
 
     def callback(self, number: int, name: str) -> Callback:
         """Make the script's function of a number callable for bridges."""

@@ -8,8 +8,9 @@ import os
 import stat
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypedDict, TypeVar
 
 import msgspec
 
@@ -19,7 +20,7 @@ from llmspell_bridges.fs.errors import problem, translated
 from llmspell_bridges.fs.pieces import opened, read_lines
 from llmspell_bridges.fs.settings import FsSettings
 from llmspell_bridges.policy.paths import Access, PathPolicy, Place
-from llmspell_core import Bridge, CallContext, FileSystemError, Permissions, Session, method
+from llmspell_core import Bridge, CallContext, FileSystemError, Session, method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,14 +50,14 @@ class FsBridge(Bridge):
 
     name = "fs"
     scope = "run"
+    by_name = True
 
-    def __init__(
-        self, settings: FsSettings | None = None, permissions: Permissions | None = None
-    ) -> None:
-        """Keep the settings; without `permissions` nothing is granted."""
+    def __init__(self, settings: FsSettings | None = None, session: Session | None = None) -> None:
+        """Keep the settings; without a `session` nothing is granted."""
         self._settings = settings or FsSettings.read({})
+        self._session = session or Session()
         self._policy = PathPolicy(
-            permissions or Permissions(),
+            lambda: self._session.permissions,
             root=self._settings.root,
             protected=self._settings.protected,
         )
@@ -68,7 +69,7 @@ class FsBridge(Bridge):
 
     def for_run(self, session: Session) -> FsBridge:
         """Make the instance of one run, with its grants."""
-        return type(self)(self._settings, session.permissions)
+        return type(self)(self._settings, session)
 
     @method(effects=("read",), example={"path": "notes.txt"}, returns="The file's text, or bytes")
     async def read(
@@ -95,7 +96,7 @@ class FsBridge(Bridge):
         ctx: CallContext,
     ) -> AsyncIterator[str]:
         """Read a text file of any size line by line."""
-        async with opened(self._opening(path, ctx.where)) as file:
+        async with self._opened(path, ctx.where) as file:
             number = 0
             while batch := await asyncio.to_thread(read_lines, file, max_bytes):
                 for line in batch:
@@ -113,7 +114,7 @@ class FsBridge(Bridge):
         self, path: Path, *, max_bytes: Size = 64 * 1024, ctx: CallContext
     ) -> AsyncIterator[bytes]:
         """Read a file of any size in pieces of `max_bytes` bytes; the last may be smaller."""
-        async with opened(self._opening(path, ctx.where)) as file:
+        async with self._opened(path, ctx.where) as file:
             while piece := await asyncio.to_thread(file.read, max_bytes):
                 yield piece
 
@@ -162,16 +163,13 @@ class FsBridge(Bridge):
     @method(effects=("read",), example={"path": "notes.txt"})
     async def exists(self, path: Path, *, ctx: CallContext) -> bool:
         """Say whether there is a file or folder of this path."""
-
-        def look() -> bool:
-            try:
-                self._policy.use(path, "read", ctx.where, Place.status)
-            except (FileNotFoundError, NotADirectoryError):
+        try:
+            await self._do(path, "read", ctx.where, Place.status)
+        except FileSystemError as error:
+            if error.reason in ("not_found", "not_folder"):
                 return False
-            return True
-
-        with translated(ctx.where, path):
-            return await asyncio.to_thread(look)
+            raise
+        return True
 
     @method(effects=("read",), example={"path": "notes.txt"})
     async def stat(self, path: Path, *, ctx: CallContext) -> Status:
@@ -210,17 +208,24 @@ class FsBridge(Bridge):
         follow: bool = True,
         creating: bool = False,
     ) -> T:
+        async def use() -> T:
+            using = partial(self._policy.use, path, access, where, work, follow=follow)
+            return await asyncio.to_thread(using)
+
         with translated(where, path, creating=creating):
-            use = partial(self._policy.use, path, access, where, work, follow=follow)
-            return await asyncio.to_thread(use)
+            return await self._session.permitted(use, where)
 
-    def _opening(self, path: str, where: str) -> Callable[[], Any]:
-        def open_it() -> Any:
-            work = partial(files.open_stream, where=where)
-            with translated(where, path):
-                return self._policy.use(path, "read", where, work)
-
-        return open_it
+    @asynccontextmanager
+    async def _opened(self, path: str, where: str) -> AsyncIterator[BinaryIO]:
+        """Open a file for reading it piece by piece."""
+        work = partial(files.open_stream, where=where)
+        use = partial(self._policy.use, path, "read", where, work)
+        with translated(where, path):
+            file = await self._session.permitted(partial(opened, use), where)
+        try:
+            yield file
+        finally:
+            file.close()  # waits for a read that is going on in its thread: one piece at most
 
     async def _make_folders(self, path: str, where: str) -> None:
         missing = [path]

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 _BATCH_BYTES = 64 * 1024
 
 
-@asynccontextmanager
-async def opened(opening: Callable[[], BinaryIO]) -> AsyncIterator[BinaryIO]:
-    """Open a file in a thread, and close it whatever happens: also one opened too late."""
+async def opened(opening: Callable[[], BinaryIO]) -> BinaryIO:
+    """Open a file in a thread; one that was opened too late is closed."""
     task = asyncio.ensure_future(asyncio.to_thread(opening))
     try:
-        file = await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         task.add_done_callback(_close_unused)
         raise
-    try:
-        yield file
-    finally:
-        file.close()  # waits for a read that is going on in its thread: one piece at most
 
 
 def _close_unused(task: asyncio.Task[BinaryIO]) -> None:

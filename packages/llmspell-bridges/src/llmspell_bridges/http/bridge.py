@@ -11,7 +11,7 @@ import msgspec
 
 from llmspell_bridges.data import Data
 from llmspell_bridges.http.settings import HttpSettings
-from llmspell_core import Bridge, CallContext, Permissions, Session, UnsupportedError, method
+from llmspell_core import Bridge, CallContext, Session, UnsupportedError, method
 from llmspell_core.values import TextRecord
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class HttpBridge(Bridge):
 
     name = "http"
     scope = "run"
+    by_name = True
 
     def __init__(
-        self, settings: HttpSettings | None = None, permissions: Permissions | None = None
+        self, settings: HttpSettings | None = None, session: Session | None = None
     ) -> None:
-        """Keep the settings; without `permissions` no host is granted."""
+        """Keep the settings; without a `session` no host is granted."""
         self._settings = settings or HttpSettings()
-        self._permissions = permissions or Permissions()
+        self._session = session or Session()
         self._client: Client | None = None
         self._starting: asyncio.Lock | None = None
 
@@ -62,7 +63,7 @@ class HttpBridge(Bridge):
 
     def for_run(self, session: Session) -> HttpBridge:
         """Make the instance of one run, with its grants."""
-        return type(self)(self._settings, session.permissions)
+        return type(self)(self._settings, session)
 
     async def close(self) -> None:
         """Close the run's connections."""
@@ -237,9 +238,8 @@ class HttpBridge(Bridge):
                 if self._client is None:
                     await asyncio.to_thread(_import)
                     from llmspell_bridges.http.client import Client
-                    from llmspell_bridges.policy.network import NetPolicy
 
-                    self._client = Client(NetPolicy(self._permissions.net), self._settings)
+                    self._client = Client(self._session, self._settings)
         return self._client
 
 

@@ -22,7 +22,8 @@ from llmspell_bridges.http.errors import bad_response, network, timed_out, too_l
 from llmspell_bridges.http.inflate import ACCEPTED, Inflater
 from llmspell_bridges.http.request import parse_url, shown
 from llmspell_bridges.http.response import Head, joined_headers
-from llmspell_bridges.policy.addresses import special
+from llmspell_bridges.policy.addresses import parse_address, special
+from llmspell_bridges.policy.network import NetPolicy
 from llmspell_core.errors import PermissionDeniedError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from llmspell_bridges.http.request import Request
     from llmspell_bridges.http.settings import HttpSettings
     from llmspell_bridges.policy.addresses import Address
-    from llmspell_bridges.policy.network import NetPolicy
+    from llmspell_core.session import Session
 
 T = TypeVar("T")
 
@@ -83,9 +84,10 @@ class _Pinned(AbstractResolver):
 class Client:
     """The connections of one run."""
 
-    def __init__(self, policy: NetPolicy, settings: HttpSettings) -> None:
+    def __init__(self, session: Session, settings: HttpSettings) -> None:
         """Open nothing yet; belongs to the event loop it is made in."""
-        self._policy = policy
+        self._run = session
+        self._policy = NetPolicy(lambda: session.permissions)
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrent)
         self._resolver = _Pinned()
@@ -109,7 +111,8 @@ class Client:
     async def open(self, request: Request) -> AsyncIterator[Answer]:
         """Send `request`, follow its redirects, and give its answer once the head is there.
 
-        The time that `request` allows goes on while the body is waited for. What is left of the
+        The time that `request` allows goes on while the other side is waited for, until the whole
+        body is there; not while somebody is asked for a permission. What is left of the
         body on leaving is not read.
 
         Raises:
@@ -118,9 +121,12 @@ class Client:
             BadResponseError: it is of no use.
         """
         clock = Clock(request)
+        await self._permitted(
+            request, request.url
+        )  # a question may take long: before it has a slot
         await clock.wait(self._slots.acquire(), request.url)
         try:
-            response, url = await clock.wait(self._follow(request), request.url)
+            response, url = await self._follow(request, clock)
             try:
                 yield Answer(request, response, url, clock)
             finally:
@@ -128,15 +134,18 @@ class Client:
         finally:
             self._slots.release()
 
-    async def _follow(self, request: Request) -> tuple[aiohttp.ClientResponse, URL]:
+    async def _follow(self, request: Request, clock: Clock) -> tuple[aiohttp.ClientResponse, URL]:
         url, method, headers, body = request.url, request.method, request.headers, request.body
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._send(request, url, method, headers, body)
+            with translated(request, url):
+                await self._check(request, url, clock)
+                sending = self._send(url, method, headers, body)
+                response = await clock.wait(sending, url)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not request.follow_redirects or not location:
                 return response, url
             response.close()
-            target = self._target(request, url, location)
+            target = _target(request, url, location)
             if target.origin() != url.origin():
                 headers = rules.for_other_origin(headers)
             if response.status == 303 or (response.status in (301, 302) and method == "POST"):  # noqa: PLR2004
@@ -146,44 +155,58 @@ class Client:
         what = f"it redirects more than {MAX_REDIRECTS} times; pass {{follow_redirects = false}}"
         raise bad_response(request, url, what)
 
-    def _target(self, request: Request, url: URL, location: str) -> URL:
-        from yarl import URL
-
-        try:
-            target = parse_url(str(url.join(URL(location))), request.where)
-            self._policy.check_host(target.raw_host or "", target.port or 0, request.where)
-        except ValueError as error:
-            what = f"it redirects to what is not an address: {str(error)[:200]}"
-            raise bad_response(request, url, what) from None
-        return target
-
     async def _send(
-        self, request: Request, url: URL, method: str, headers: dict[str, str], body: bytes | None
+        self, url: URL, method: str, headers: dict[str, str], body: bytes | None
     ) -> aiohttp.ClientResponse:
-        with translated(request, url):
-            await self._check(request, url)
-            return await self._session.request(
-                method,
-                url,
-                headers={**headers, "accept-encoding": ACCEPTED},
-                data=body,
-                allow_redirects=False,
-                # aiohttp would invent a type for a body that has none
-                skip_auto_headers=("content-type", "user-agent"),
-            )
+        return await self._session.request(
+            method,
+            url,
+            headers={**headers, "accept-encoding": ACCEPTED},
+            data=body,
+            allow_redirects=False,
+            # aiohttp would invent a type for a body that has none
+            skip_auto_headers=("content-type", "user-agent"),
+        )
 
-    async def _check(self, request: Request, url: URL) -> None:
+    async def _permitted(self, request: Request, url: URL) -> Address | None:
+        """Check a hop's host, or have it granted; return its address if it is one."""
+
+        async def check() -> Address | None:
+            return self._policy.check_host(url.raw_host or "", url.port or 0, request.where)
+
+        return await self._run.permitted(check, request.where)
+
+    async def _check(self, request: Request, url: URL, clock: Clock) -> None:
         """Check a hop's host and all addresses it leads to, and pin them."""
         host, port = url.raw_host or "", url.port or 0
-        literal = self._policy.check_host(host, port, request.where)
-        addresses = [literal] if literal is not None else await _look_up(request, url)
-        for address in addresses:
-            self._policy.check_address(host, port, address)
+        literal = await self._permitted(request, url)
+        if literal is None:
+            addresses = await clock.wait(_look_up(request, url), url)
+        else:
+            addresses = [literal]
+
+        async def check() -> None:
+            for address in addresses:
+                self._policy.check_address(host, port, address)
+
+        await self._run.permitted(check, request.where)
         encrypted = url.scheme == "https" or not self._settings.require_tls
         if not encrypted and any(special(address) != "loopback" for address in addresses):
             text = f"reaching {shown(url)} is not permitted: it is not encrypted; use https://"
             raise PermissionDeniedError(text)
         self._resolver.known[host, port] = addresses
+
+
+def _target(request: Request, url: URL, location: str) -> URL:
+    from yarl import URL
+
+    try:
+        target = parse_url(str(url.join(URL(location))), request.where)
+        parse_address(target.raw_host or "")
+    except ValueError as error:
+        what = f"it redirects to what is not an address: {str(error)[:200]}"
+        raise bad_response(request, url, what) from None
+    return target
 
 
 async def _look_up(request: Request, url: URL) -> list[Address]:

@@ -38,6 +38,7 @@ from llmspell_bridges.llm.request import arguments, estimated_tokens, text_token
 from llmspell_bridges.llm.serving import Wishes
 from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL
 from llmspell_bridges.llm.types import Request
+from llmspell_bridges.policy.network import NetPolicy, canonical_host
 from llmspell_core import CallContext, TextRecord, ValidationError, method
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class LlmBridge(MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = _built(request, ctx)
+        built, tokens = await _built(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
         return await serving.complete(built, tokens, parse="response_format" in built)
 
@@ -167,7 +168,7 @@ class LlmBridge(MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = _built(request, ctx)
+        built, tokens = await _built(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
         answer = serving.stream(built, tokens, parse="response_format" in built)
         async with aclosing(answer) as pieces:
@@ -232,8 +233,16 @@ class LlmBridge(MakingMethods, JudgingMethods):
         return listing(litellm, self.settings, ctx.session.permissions, provider, mode)
 
 
-def _built(request: Request, ctx: CallContext) -> tuple[dict[str, Any], int]:
-    """Check a request, and estimate its tokens."""
-    permissions = ctx.session.permissions
-    built = arguments(request, lambda host: permissions.require("net", host))
+async def _built(request: Request, ctx: CallContext) -> tuple[dict[str, Any], int]:
+    """Check a request, and the hosts of its images; estimate its tokens."""
+    hosts: list[tuple[str, int]] = []
+    built = arguments(request, lambda host, port: hosts.append((canonical_host(host), port)))
+    if hosts:
+        policy = NetPolicy(lambda: ctx.session.permissions)
+
+        async def check() -> None:
+            for host, port in hosts:
+                policy.check_host(host, port, ctx.where)
+
+        await ctx.session.permitted(check, ctx.where)
     return built, estimated_tokens(built["messages"])

@@ -222,7 +222,7 @@ async def prepare(
     """
     litellm = await litellm_ready()
     model = models.resolve(litellm, settings, name, provider)
-    ctx.require("model", model.name)
+    await ctx.ask("model", model.name)
     return ModelCall(litellm, settings, ctx, model)
 
 

@@ -126,7 +126,7 @@ class JudgingMethods(LlmBase):
         if text is not None:
             return await asyncio.to_thread(count_text, litellm, found, str(text))
         request = Request(where=ctx.where, messages=messages)
-        built = arguments(request, lambda _: None)["messages"]
+        built = arguments(request, lambda _, __: None)["messages"]
         return await asyncio.to_thread(count_messages, litellm, found, built)
 
     @method(

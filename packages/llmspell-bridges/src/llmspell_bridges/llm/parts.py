@@ -20,8 +20,10 @@ _FORMATS = {"mpeg": "mp3", "x-m4a": "m4a", "mp4": "m4a", "ogg": "ogg"}
 _HEAD = 64  # characters of base64 that are decoded to see how an image begins
 
 
-def part_of(part: Part, path: str, where: str, allow_host: Callable[[str], None]) -> dict[str, Any]:
-    """Build litellm's form of a part; `allow_host` is asked for the host of an image's URL.
+def part_of(
+    part: Part, path: str, where: str, allow_host: Callable[[str, int], None]
+) -> dict[str, Any]:
+    """Build litellm's form of a part; `allow_host` is told the host and port of an image's URL.
 
     Raises:
         ValidationError: it names the part, and what is wrong with it.
@@ -50,7 +52,7 @@ def _file(part: FilePart, path: str, where: str) -> dict[str, Any]:
 
 
 def _image(
-    part: ImagePart | ImageUrlPart, path: str, where: str, allow_host: Callable[[str], None]
+    part: ImagePart | ImageUrlPart, path: str, where: str, allow_host: Callable[[str, int], None]
 ) -> dict[str, Any]:
     detail = part.image_url.detail if isinstance(part, ImageUrlPart) else part.detail
     more = {"detail": detail} if detail else {}
@@ -66,11 +68,21 @@ def _image(
         _check_data_url(url, f"{path}.url", where)
     else:
         # Some providers' images are fetched by litellm itself, from this machine.
-        parsed = urlsplit(url)
-        if parsed.scheme != "https" or not parsed.hostname:
+        host, port = _host(url)
+        if not host:
             raise _wrong(f"{path}.url", where, "expected an https: or a data:image/ URL")
-        allow_host(parsed.hostname)
+        allow_host(host, port)
     return {"url": url, **more}
+
+
+def _host(url: str) -> tuple[str, int]:
+    """Read host and port of an https: URL; the host of anything else is empty."""
+    try:
+        parsed = urlsplit(url)
+        port = parsed.port or 443
+    except ValueError:
+        return "", 0
+    return (parsed.hostname or "") if parsed.scheme == "https" else "", port
 
 
 def _check_data(

@@ -29,10 +29,10 @@ _TOKENS_PER_MESSAGE = 8
 _TOKENS_PER_BLOB = 1500  # an image, a sound, a document: what the large providers count for one
 
 
-def arguments(request: Request, allow_host: Callable[[str], None]) -> dict[str, Any]:
+def arguments(request: Request, allow_host: Callable[[str, int], None]) -> dict[str, Any]:
     """Build litellm's arguments, the model and the host's own settings apart.
 
-    `allow_host` is asked for the host of each URL that somebody would have to fetch.
+    `allow_host` is told the host and port of each URL that somebody would have to fetch.
 
     Raises:
         ValidationError: it names the argument.
@@ -71,7 +71,7 @@ def text_tokens(text: str) -> int:
     return -(-len(text.encode()) // _TEXT_BYTES_PER_TOKEN)
 
 
-def _messages(request: Request, allow_host: Callable[[str], None]) -> list[dict[str, Any]]:
+def _messages(request: Request, allow_host: Callable[[str, int], None]) -> list[dict[str, Any]]:
     built: list[dict[str, Any]] = []
     if request.system is not None:
         built.append({"role": "system", "content": request.system})
@@ -85,7 +85,7 @@ def _messages(request: Request, allow_host: Callable[[str], None]) -> list[dict[
 
 
 def _message(
-    message: Message, path: str, where: str, allow_host: Callable[[str], None]
+    message: Message, path: str, where: str, allow_host: Callable[[str, int], None]
 ) -> dict[str, Any]:
     built: dict[str, Any] = {"role": message.role}
     if isinstance(message.content, list):

@@ -176,7 +176,7 @@ class Serving:
                 model = models.resolve(await litellm_ready(), self._settings, name)
             except ModelNotFoundError:
                 continue  # it says so when its turn comes
-            self._ctx.require("model", model.name)
+            await self._ctx.ask("model", model.name)
         return [first, *(self.wishes.fallbacks or ())]
 
     def _policy(self, call: ModelCall) -> RetryPolicy:

@@ -18,11 +18,15 @@ from llmspell_core.errors import ConfigurationError, PermissionDeniedError, Vali
 from llmspell_core.permissions import denied
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_bridges.policy.addresses import Address
+    from llmspell_core.permissions import Permissions
 
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "home.arpa", "test")
 _BY_LOCAL_NAME = ("loopback", "private")
 _PORT_MAX = 65535
+_HTTPS = 443
 
 
 class HostGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,17 +42,68 @@ class HostGrant(msgspec.Struct, frozen=True, kw_only=True):
         return self.port is None or self.port == port
 
 
-class NetPolicy:
-    """Decides for one run."""
+class HostGrants:
+    """The grants of one layer of permissions."""
 
     def __init__(self, grant: bool | tuple[str, ...]) -> None:  # noqa: FBT001 - as in Permissions
-        """Read the run's grants of ``net``; True is the whole internet.
+        """Read them; True is the whole internet.
 
         Raises:
             ConfigurationError: one of them is not a host.
         """
         texts = (("*",) if grant else ()) if isinstance(grant, bool) else grant
         self._grants = tuple(parse_grant(text) for text in texts)
+
+    def names(self, address: Address, port: int) -> bool:
+        """Say whether a grant names the address itself, or a network that holds it."""
+        forms = {address, unwrapped(address)}
+        return any(
+            grant.network is not None
+            and grant.covers_port(port)
+            and any(f.version == grant.network.version and f in grant.network for f in forms)
+            for grant in self._grants
+        )
+
+    def names_host(self, host: str, port: int) -> bool:
+        """Say whether a grant names the host, or what is below a suffix, or every host."""
+        return any(
+            grant.network is None
+            and grant.covers_port(port)
+            and (
+                (not grant.host and not grant.suffix)
+                or (bool(host) and grant.host == host)
+                or (bool(grant.suffix) and host.endswith(grant.suffix))
+            )
+            for grant in self._grants
+        )
+
+    def reach(self, host: str, port: int, address: Address, what: str) -> bool:
+        """Say whether a special address may be reached, itself or by the name `host`."""
+        exactly = any(grant.host == host and grant.covers_port(port) for grant in self._grants)
+        by_name = what in _BY_LOCAL_NAME and is_local_name(host) and exactly
+        return by_name or self.names(address, port)
+
+
+class NetPolicy:
+    """Decides for one run."""
+
+    def __init__(self, permissions: Callable[[], Permissions]) -> None:
+        """Take how to get the run's permissions, which may grow while it runs."""
+        self._permissions = permissions
+        self._read: Permissions | None = None
+        self._layers: tuple[HostGrants, ...] = ()
+
+    def _current(self) -> Permissions:
+        """Read the grants anew where there are more.
+
+        Raises:
+            ConfigurationError: one of them is not a host.
+        """
+        permissions = self._permissions()
+        if permissions is not self._read:
+            self._layers = tuple(HostGrants(layer.net) for layer in permissions.layers())
+            self._read = permissions
+        return permissions
 
     def check_host(self, host: str, port: int, where: str) -> Address | None:
         """Let a host pass before it is looked up; return its address if it is one.
@@ -62,12 +117,17 @@ class NetPolicy:
         except ValueError as error:
             text = f"bad argument `url` to `{where}`: `{host}` is not a host: {error}"
             raise ValidationError(text, argument="url") from None
+        if self._current().vetoed("net", host):
+            raise denied("net", with_port(host, port))
+        for layer in self._layers:
+            if address is None:
+                granted = layer.names_host(host, port)
+            else:
+                granted = layer.names(address, port) or layer.names_host("", port)
+            if not granted:
+                raise denied("net", with_port(host, port))
         if address is not None:
-            if not self._names(address, port) and not self._names_host("", port):
-                raise denied("net", host)
             self.check_address(host, port, address)
-        elif not self._names_host(host, port):
-            raise denied("net", host)
         return address
 
     def check_address(self, host: str, port: int, address: Address) -> None:
@@ -77,43 +137,29 @@ class NetPolicy:
             PermissionDeniedError: it is special and was not named; the message has the flag.
         """
         what = special(address)
-        if what is None or self._names(address, port):
+        self._current()
+        if what is None or all(layer.reach(host, port, address, what) for layer in self._layers):
             return
-        if what in _BY_LOCAL_NAME and is_local_name(host) and self._names_exactly(host, port):
-            return
-        leads = "is" if host == str(address) else f"leads to {address},"
-        names = str(address) if host == str(address) else f"{host},{address}"
+        itself = host == str(address)
+        names = [with_port(name, port) for name in dict.fromkeys((host, str(address)))]
+        flag = f"--allow-net={','.join(names)}"
         article = "an" if what == "unspecified" else "a"
+        leads = "is" if itself else f"leads to {address},"
         text = (
             f"reaching `{host}` is not permitted: it {leads} {article} {what} address, which must "
-            f"be named; allow it with --allow-net={names}"
+            f"be named; allow it with {flag}"
         )
-        raise PermissionDeniedError(text, flag=f"--allow-net={names}")
+        refused = PermissionDeniedError(text, flag=flag)
+        refused.wants = tuple(("net", name) for name in names)
+        refused.because = f"{'it' if itself else host} {leads} {article} {what} address"
+        raise refused
 
-    def _names(self, address: Address, port: int) -> bool:
-        """Say whether a grant names the address itself, or a network that holds it."""
-        forms = {address, unwrapped(address)}
-        return any(
-            grant.network is not None
-            and grant.covers_port(port)
-            and any(f.version == grant.network.version and f in grant.network for f in forms)
-            for grant in self._grants
-        )
 
-    def _names_host(self, host: str, port: int) -> bool:
-        return any(
-            grant.network is None
-            and grant.covers_port(port)
-            and (
-                (not grant.host and not grant.suffix)
-                or (bool(host) and grant.host == host)
-                or (bool(grant.suffix) and host.endswith(grant.suffix))
-            )
-            for grant in self._grants
-        )
-
-    def _names_exactly(self, host: str, port: int) -> bool:
-        return any(grant.host == host and grant.covers_port(port) for grant in self._grants)
+def with_port(host: str, port: int) -> str:
+    """Write a host as a grant of one port; what speaks https on its usual one needs none."""
+    if port == _HTTPS:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_local_name(host: str) -> bool:

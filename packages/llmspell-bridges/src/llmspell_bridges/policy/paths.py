@@ -22,7 +22,7 @@ from llmspell_core.errors import PermissionDeniedError, ValidationError
 from llmspell_core.permissions import denied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from llmspell_core.permissions import Permissions
 
@@ -64,35 +64,33 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PathPolicy:
-    """Decides for one run; the grants' own links are resolved once, when it is made."""
+    """Decides for one run; the grants' own links are resolved once, when it is made.
+
+    What is granted later, by somebody who was asked, is taken as it is: where its links lead has to
+    be granted too, so nobody says yes to a file that they were not shown.
+    """
 
     def __init__(
         self,
-        permissions: Permissions,
+        permissions: Callable[[], Permissions],
         *,
         root: str | None = None,
         protected: Sequence[str] | None = None,
     ) -> None:
-        """Take the grants of `permissions`.
+        """Take how to get the run's permissions, which may grow while it runs.
 
         Relative paths, granted or asked for, start at `root` (default: the working folder).
         `protected` are folders that no grant reaches; default: llmspell's own configuration.
         """
         self.root = os.path.abspath(root or os.getcwd())  # noqa: PTH100, PTH109 - no pathlib here
         self.protected = Protected(protected)
-        self._granted = {
-            "read": self._grants(permissions.read),
-            "write": self._grants(permissions.write),
-        }
-
-    def _grants(
-        self,
-        grant: bool | tuple[str, ...],  # noqa: FBT001 - as in `Permissions`
-    ) -> tuple[str, ...]:
-        if isinstance(grant, bool):
-            return ("/",) if grant else ()
-        absolute = [self.clean(os.path.expanduser(path)) for path in grant]  # noqa: PTH111
-        return tuple(dict.fromkeys([*absolute, *map(os.path.realpath, absolute)]))
+        self._permissions = permissions
+        self._led_to: dict[str, str] = {}
+        first = permissions()
+        for layer in first.layers():
+            for grant in (layer.read, layer.write):
+                for path in self._absolute(grant):
+                    self._led_to.setdefault(path, os.path.realpath(path))
 
     def clean(self, path: str) -> str:
         """Make `path` absolute and free of ``.`` and ``..``, without looking at any file."""
@@ -102,7 +100,8 @@ class PathPolicy:
     def resolve(self, path: str, access: Access, where: str, *, follow: bool = True) -> str:
         """Return the path without links that `path` stands for; `follow` the last one too.
 
-        `where` is how errors call the method, such as ``fs.read``.
+        `where` is how errors call the method, such as ``fs.read``. No file is looked at before
+        what was written is granted: even that could tell somebody something.
 
         Raises:
             ValidationError: no file can have this path.
@@ -110,25 +109,45 @@ class PathPolicy:
         """
         _check_text(path, where)
         clean = self.clean(path)
-        if not self._covers(access, clean):
-            raise denied(access, clean if ".." in path else path)
         self.protected.check_path(clean, path)
+        if not self._covers(access, clean):
+            refused = denied(access, clean if ".." in path else path)
+            refused.wants = ((access, clean),)
+            raise refused
         if follow:
             resolved = os.path.realpath(clean)
         else:
             head, tail = os.path.split(clean)
             resolved = os.path.join(os.path.realpath(head), tail)  # noqa: PTH118
+        self.protected.check_path(resolved, path)
         if not self._covers(access, resolved):
             text = (
                 f"{_DOING[access]} `{path}` is not permitted: it leads to `{resolved}`; "
                 f"allow that with --allow-{access}={resolved}"
             )
-            raise PermissionDeniedError(text, flag=f"--allow-{access}={resolved}")
-        self.protected.check_path(resolved, path)
+            refused = PermissionDeniedError(text, flag=f"--allow-{access}={resolved}")
+            refused.wants = ((access, resolved),)
+            refused.because = f"{clean} leads there"
+            raise refused
         return resolved
 
     def _covers(self, access: Access, path: str) -> bool:
-        return any(is_inside(path, grant) for grant in self._granted[access])
+        permissions = self._permissions()
+        return not permissions.vetoed(access, path) and all(
+            any(is_inside(path, folder) for folder in self._folders(getattr(layer, access)))
+            for layer in permissions.layers()
+        )
+
+    def _folders(self, grant: bool | tuple[str, ...]) -> Iterator[str]:  # noqa: FBT001 - see below
+        for path in self._absolute(grant):
+            yield path
+            if path in self._led_to:
+                yield self._led_to[path]
+
+    def _absolute(self, grant: bool | tuple[str, ...]) -> Iterator[str]:  # noqa: FBT001 - as in `Permissions`
+        if isinstance(grant, bool):
+            return iter(("/",) if grant else ())
+        return (self.clean(os.path.expanduser(path)) for path in grant)  # noqa: PTH111
 
     def use(
         self,
