@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from llmspell_core.values import Value
     from llmspell_engines.host.worker import Worker
 
+HOST_BYTES_PER_WORKER = 384 * 1024 * 1024
+"""What a worker can make the host hold at the most; `docs/protocol.md` adds it up."""
+UNSENT_BYTES = 128 * 1024 * 1024
+"""Bytes of answers that a worker leaves unread before its run is ended."""
 HELD_BYTES = 32 * 1024 * 1024
 """Memory in arguments being worked on above which the worker is not read any further."""
 HELD_BYTES_MAX = 64 * 1024 * 1024

@@ -20,7 +20,7 @@ from llmspell_core.errors import (
 from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import encode
-from llmspell_engines.host.calls import Flow, OpenCall, call_parts, current_call
+from llmspell_engines.host.calls import UNSENT_BYTES, Flow, OpenCall, call_parts, current_call
 from llmspell_engines.host.inbox import Inbox
 from llmspell_engines.host.invocations import Invocations
 from llmspell_engines.host.records import KnownErrors, from_record, to_record
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from llmspell_engines.host.process import Exit
     from llmspell_engines.host.worker import Worker
 
-UNSENT_BYTES = 128 * 1024 * 1024
-"""Bytes of answers that a worker leaves unread before its run is ended."""
-HOST_BYTES_PER_WORKER = 384 * 1024 * 1024
-"""What a worker can make the host hold at the most; `docs/protocol.md` adds it up."""
 _MAX_ID = 2**32 - 1
 
 

@@ -25,6 +25,10 @@ HIGH_WATER_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
 _BATCH = 64
 """Messages delivered in one turn of the loop, so that a flood does not starve other workers."""
+_LAST_BYTES = 4 * 1024 * 1024
+"""The most that is read of a worker known to be dead: more than a socket holds."""
+_JOINED_BYTES = 64 * 1024
+"""Unsent frames are joined up to this size: as objects, empty answers would take five times it."""
 
 
 class Transport:
@@ -42,13 +46,14 @@ class Transport:
         self._on_message = on_message
         self._on_closed = on_closed
         self._reader = FrameReader(GUEST_KINDS, clock=False)
-        self._unsent: deque[bytes | memoryview] = deque()
+        self._unsent: deque[bytes | bytearray | memoryview] = deque()
         self._drained: list[asyncio.Future[None]] = []
         self._turn: asyncio.Handle | None = None
         self._paused = False
         self._reading = False
         self._broken = False
         self._ending = False
+        self._last_bytes = _LAST_BYTES
         self.unsent_bytes = 0
         self.closed = False
         self._read(on=True)
@@ -65,8 +70,12 @@ class Transport:
                     continue
                 rest = memoryview(frame)[sent:]
                 self._loop.add_writer(self._sock, self._on_writable)
-            self._unsent.append(rest)
             self.unsent_bytes += len(rest)
+            last = self._unsent[-1] if self._unsent else None
+            if isinstance(last, bytearray) and len(last) + len(rest) <= _JOINED_BYTES:
+                last += rest
+            else:
+                self._unsent.append(bytearray(rest) if len(rest) < _JOINED_BYTES else rest)
 
     async def drain(self) -> None:
         """Wait while more than `HIGH_WATER_BYTES` are unsent."""
@@ -93,6 +102,7 @@ class Transport:
         moment, for instance.
         """
         self._ending = True
+        self._read(on=False)
         self._schedule()
 
     def close(self) -> None:
@@ -123,7 +133,9 @@ class Transport:
         except OSError:
             # reset: the worker died with unread messages in its socket
             data = b""
-        if not data:
+        if self._ending:
+            self._last_bytes -= len(data)
+        if not data or self._last_bytes < 0:
             self._end(None)
             return
         self._reader.feed(data)
@@ -131,11 +143,11 @@ class Transport:
 
     def _schedule(self) -> None:
         if self._turn is None and not self.closed:
-            self._turn = self._loop.call_soon(self._next_turn)
+            self._turn = self._loop.call_soon(self._next_turn, self._deliver)
 
-    def _next_turn(self) -> None:
+    def _next_turn(self, work: Callable[[], None]) -> None:
         self._turn = None
-        self._deliver()
+        work()
 
     def _deliver(self) -> None:
         try:
@@ -155,7 +167,8 @@ class Transport:
 
     def _read_on(self) -> None:
         if self._ending:
-            self._on_readable()
+            # in a turn of its own: what its end is open elsewhere, too, may say is without end
+            self._turn = self._loop.call_soon(self._next_turn, self._on_readable)
         else:
             self._read(on=True)
 
@@ -164,7 +177,7 @@ class Transport:
             self.close()
             self._on_closed(violation)
 
-    def _try_send(self, data: bytes | memoryview) -> int:
+    def _try_send(self, data: bytes | bytearray | memoryview) -> int:
         try:
             return self._sock.send(data)
         except (BlockingIOError, InterruptedError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import ConversionError, InternalError
 from llmspell_core.isolation import IsolationReport
+from llmspell_core.values import Bounds
 from llmspell_engines.codec import decode
 from llmspell_engines.host.process import Exit, Process
 from llmspell_engines.host.transport import Transport
@@ -26,6 +27,9 @@ START_TIMEOUT_S = 30.0
 """How long a worker may take until READY: V8 starts in 0.2 s on an idle machine."""
 _STDERR_BYTES = 4096
 _HANG_UP_S = 1.0
+_ABOUT = Bounds(depth=2, nodes=100, message_bytes=64 * 1024)
+"""How large a start report may be."""
+LEVELS = frozenset({"locked", "process", "inproc"})
 
 
 class WorkerStartError(InternalError):
@@ -200,12 +204,14 @@ class Worker:
 
     def _start(self, kind: int, payload: bytes) -> None:
         try:
-            about = decode(payload)
+            about = decode(payload, bounds=_ABOUT)
         except ConversionError as error:
             self._violated(ProtocolViolation(str(error)))
             return
         if not isinstance(about, dict):
             self._violated(ProtocolViolation("a start report that is no map"))
+        elif kind == READY and about.get("level") not in LEVELS:
+            self._violated(ProtocolViolation("a start report without a level"))
         elif kind == READY:
             self.about = about
             self._ready.set_result(None)

@@ -75,6 +75,7 @@ class Zygote:
 
         Raises:
             ZygoteGoneError: it ended.
+            WorkerStartError: the request could not be sent.
         """
         request = REQUEST.pack(UNLIMITED if memory_bytes is None else memory_bytes)
         answer: asyncio.Future[int] = self._loop.create_future()
@@ -84,7 +85,11 @@ class Zygote:
                     socket.send_fds(self._control, [request], [sock, errors])
                 except (BlockingIOError, InterruptedError):
                     await self._writable()
-                except OSError:
+                except OSError as error:
+                    if not self.ended and not isinstance(error, ConnectionError):
+                        # it is not gone: too many descriptors are on their way, for instance
+                        text = f"the zygote of {self.spec} could not be asked: {error.strerror}"
+                        raise WorkerStartError(text) from None
                     await self._ended
                     raise self._gone() from None
                 else:
