@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmspell_bridges.llm import errors
-from llmspell_bridges.llm.schema import misfit
+from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, misfit
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.models import Model
@@ -27,9 +27,17 @@ async def checked(answer: TextRecord, arguments: dict[str, Any], model: Model) -
     if schema is None or "data" not in fields:
         return
     text = fields["message"]["content"]
-    size = len(msgspec.json.encode(schema))
-    found = await asyncio.to_thread(misfit, schema, size, fields["data"], len(text))
-    if found:
-        raise errors.misfit(model, text, fields["finish_reason"], found)
-    result = "unchecked" if found is None else "checked"
+    result = "checked"
+    try:
+        found = await _misfit(schema, fields["data"], text)
+    except UncheckableError:
+        found, result = None, "unchecked"
+    if found is not None:
+        raise errors.misfit(model, text, fields["finish_reason"], str(found))
     fields["metadata"] = {**fields["metadata"], "schema": result}
+
+
+async def _misfit(schema: dict[str, Any], value: Any, text: str) -> Misfit | None:
+    if max(len(msgspec.json.encode(schema)), len(text)) > MAX_BYTES:
+        raise UncheckableError
+    return await asyncio.to_thread(misfit, schema, value)
