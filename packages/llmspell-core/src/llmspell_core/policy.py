@@ -14,6 +14,7 @@ grant, raise or unlock anything. One that cannot be loaded, fails or answers non
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -169,7 +170,8 @@ class _Owned:
         changes = {}
         for name in before.__struct_fields__:
             old, new = getattr(before, name), getattr(answer, name)
-            if isinstance(new, bool) or not isinstance(new, int | float | None):
+            number = not isinstance(new, bool) and isinstance(new, int | float) and not isnan(new)
+            if new is not None and not number:
                 self._nonsense(f"{what}: {name}", new)
             if new is not None and (old is None or new < old):
                 changes[name] = new
