@@ -1,0 +1,248 @@
+"""`ToolBox`: the tools of one run, and the one door through which they are called.
+
+The bridge `tools`, agents, workflows and MCP all use ``toolbox(session)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from llmspell_bridges.tools import arguments as args_
+from llmspell_bridges.tools.failure import failed
+from llmspell_bridges.tools.handle import ToolHandle
+from llmspell_bridges.tools.script import ScriptTool
+from llmspell_core import (
+    Callback,
+    CallContext,
+    Handle,
+    LlmspellError,
+    ToolError,
+    ValidationError,
+)
+from llmspell_core.convert import to_value
+from llmspell_core.registry import installed
+from llmspell_core.signature import nearest
+from llmspell_core.telemetry import span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmspell_bridges.tools.tool import Tool
+    from llmspell_core import Session, Value
+    from llmspell_core.registry import Plugin
+
+GROUP = "llmspell.tools"
+RESERVED = frozenset({"define", "execute", "health", "list", "schema", "validate"})
+"""What the bridge's own methods are called."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+"""What every provider takes for a tool's name."""
+
+_boxes: WeakKeyDictionary[Session, ToolBox] = WeakKeyDictionary()
+
+
+def toolbox(session: Session) -> ToolBox:
+    """Find the tools of a run, or make them; they are closed when the run ends."""
+    box = _boxes.get(session)
+    if box is None:
+        settings = getattr(session.bridges.get("tools"), "settings", {})
+        box = _boxes[session] = ToolBox(session, settings)
+        session.handles.add(box)
+    return box
+
+
+class ToolBox(Handle):
+    """The tools of one run: installed ones, imported when first asked for, and those added."""
+
+    type_name = "toolbox"
+
+    def __init__(self, session: Session, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Import nothing yet; `settings` are the host's, by the tool's name."""
+        self._session = ref(session)
+        self._settings = settings
+        self._tools: dict[str, Tool] = {}
+        self._made: list[Tool] = []
+        self._installed = installed(GROUP)
+        self._turn = asyncio.Lock()
+
+    @property
+    def session(self) -> Session:
+        """The run."""
+        session = self._session()
+        if session is None:
+            raise AssertionError("the run is over")
+        return session
+
+    # -- what there is --------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """List all tools by name, importing none."""
+        return sorted({*self._installed, *self._tools})
+
+    def add(self, tool: Tool) -> ToolHandle:
+        """Add a tool to the run; one that the run has added before gives way to it.
+
+        Raises:
+            ValidationError: its name is no name, or an installed tool's.
+        """
+        self._check_name(tool.name)
+        self._tools[tool.name] = tool
+        return ToolHandle(self, tool)
+
+    async def define(
+        self,
+        name: str,
+        description: str,
+        parameters: dict[str, Any] | None,
+        handler: Callback,
+        timeout_s: float | None = None,
+        *,
+        where: str = "tools.define",
+        add: bool = True,
+    ) -> ToolHandle:
+        """Make a tool of a script's function; with `add` it can be called by name as well.
+
+        Raises:
+            ValidationError: its name or its schema is none.
+        """
+        async with self._turn:  # whoever asks for the name meanwhile waits
+            self._check_name(name, where)
+            try:
+                schema = await args_.object_schema(parameters)
+            except ValueError as error:
+                text = f"bad argument `parameters` to `{where}`: {error}"
+                raise ValidationError(text, argument="parameters") from None
+            tool = ScriptTool(name, description, schema, handler, timeout_s)
+            return self.add(tool) if add else ToolHandle(self, tool)
+
+    def _check_name(self, name: str, where: str = "tools.define") -> None:
+        if not _NAME.fullmatch(name):
+            what = "letters, digits, `_` and `-`, at most 64, not starting with a digit"
+        elif name in RESERVED:
+            what = f"`tools.{name}` is the bridge's own"
+        elif name in self._installed:
+            what = f"`{name}` is an installed tool; choose another name"
+        else:
+            return
+        text = f"bad argument `name` to `{where}`: {name[:80]!r}: {what}"
+        raise ValidationError(text, argument="name")
+
+    async def get(self, name: str) -> Tool:
+        """Find a tool by name; an installed one is imported first, off the event loop.
+
+        Raises:
+            ValidationError: there is none of this name.
+            PluginError: it cannot be imported.
+        """
+        found = self._tools.get(name)
+        if found is not None and not self._turn.locked():
+            return found
+        async with self._turn:
+            found = self._tools.get(name)
+            if found is None and name in self._installed:
+                found = self._tools[name] = await self._load(self._installed[name])
+        if found is None:
+            raise ValidationError(f"unknown tool `{name[:80]}`{nearest(name[:80], self.names())}")
+        return found
+
+    async def _load(self, plugin: Plugin) -> Tool:
+        from llmspell_bridges.tools.loading import load
+
+        tool, made = await load(plugin, self._settings.get(plugin.name, {}))
+        if made:
+            self._made.append(tool)
+        return tool
+
+    # -- what they do ---------------------------------------------------------------------
+
+    def context(self, tool: Tool) -> CallContext:
+        """Make what one call of `tool` sees of the run, with the effects it may ask for."""
+        permission = tool.permission
+        effects = tool.effects if permission is None else (permission[0], *tool.effects)
+        return CallContext(self.session, f"tools.{tool.name}", effects)
+
+    async def call(self, tool: Tool | str, arguments: dict[str, Any]) -> Value:
+        """Call a tool: permitted, checked, counted, bounded, and its failure told as one.
+
+        Raises:
+            ValidationError: no such tool, or its arguments do not fit; nothing was called.
+            PermissionDeniedError: the run was not granted it, or what the tool needs.
+            BudgetError: there were as many tool calls as the budget allows.
+            ToolError: it failed, took too long, or answered what is no data; its `cause` says why.
+        """
+        found = await self.get(tool) if isinstance(tool, str) else tool
+        started, outcome, answer = time.perf_counter(), "cancelled", None
+        with span("tool.call", {"llmspell.tool": found.name}):
+            try:
+                answer = await self._call(found, arguments)
+                outcome = "ok"
+            except LlmspellError as error:
+                outcome, answer = error.kind, error.message
+                raise
+            finally:
+                self.session.record(
+                    {
+                        "event": "tool",
+                        "tool": found.name,
+                        "args": arguments,
+                        "outcome": outcome,
+                        "answer": answer,
+                        "duration_s": round(time.perf_counter() - started, 6),
+                    }
+                )
+        return answer
+
+    async def _call(self, tool: Tool, arguments: dict[str, Any]) -> Value:
+        ctx = self.context(tool)
+        if tool.permission is not None:
+            await ctx.ask(*tool.permission)
+        fitting = await args_.checked(tool, arguments)
+        self.session.ledger.count_tool_call()
+        clock = asyncio.timeout(tool.timeout_s)
+        try:
+            async with clock:
+                answer = await tool.call(fitting, ctx)
+            return _data(tool, answer)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and clock.expired():
+                text = f"the tool `{tool.name}` did not answer within {tool.timeout_s:g} s"
+                raise ToolError(text, tool=tool.name) from None
+            raise failed(tool.name, error) from error
+
+    async def validate(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Check arguments without calling the tool."""
+        try:
+            await args_.checked(tool, arguments)
+        except ValidationError as error:
+            return {"valid": False, "errors": [error.message]}
+        return {"valid": True, "errors": []}
+
+    async def health(self, tool: Tool) -> dict[str, Any]:
+        """Ask a tool whether it can be used."""
+        try:
+            await tool.health(self.context(tool))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is why the tool cannot be used
+            return {"ok": False, "error": failed(tool.name, error).message}
+        return {"ok": True}
+
+    async def close(self) -> None:
+        """Close the tools that were made for the run, the newest first."""
+        session = self._session()
+        if session is not None:
+            _boxes.pop(session, None)
+        while self._made:
+            await self._made.pop().close()
+
+
+def _data(tool: Tool, answer: Any) -> Value:
+    """Refuse what is no value: a function, an object."""
+
+    def refuse(item: Any) -> Any:
+        text = f"the tool `{tool.name}` answered a {type(item).__name__}: a tool answers data"
+        raise ToolError(text, tool=tool.name)
+
+    value: Value = to_value(answer, refuse)
+    return value
