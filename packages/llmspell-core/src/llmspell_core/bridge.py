@@ -164,6 +164,7 @@ class Callback:
     """
 
     __slots__ = ("_invoke", "id", "name")
+    type_name: ClassVar[str] = "function"
 
     def __init__(self, id_: int, name: str, invoke: Callable[..., Awaitable[Value]]) -> None:
         """Bind the function's number to the session that can invoke it."""
