@@ -24,6 +24,7 @@ from llmspell_engines.host.calls import UNSENT_BYTES, Flow, OpenCall, call_parts
 from llmspell_engines.host.inbox import Inbox
 from llmspell_engines.host.invocations import Invocations
 from llmspell_engines.host.records import KnownErrors, from_record, to_record
+from llmspell_engines.host.wall_clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -79,17 +80,16 @@ class Run:
         worker.attach(self._on_message, self._on_exit)
         if session.limits.cpu_s is not None:
             worker.limit_cpu(session.limits.cpu_s)
-        timeout_s = session.limits.timeout_s
-        timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._time_out)
+        clock = WallClock(self._loop, session.limits.timeout_s, self._time_out)
+        session.on_hold = clock.hold
         try:
             worker.send(kind, 0, payload)
             if session.fatal is not None:
                 raise session.fatal
             return await self._ended
         finally:
-            if timer is not None:
-                timer.cancel()
-            session.on_fatal = None
+            clock.end()
+            session.on_fatal = session.on_hold = None
             self._flow.end()
             if self._done:
                 worker.kill("done")
