@@ -110,8 +110,8 @@ def _after(good: GoodSpell, after: SpellReport) -> Iterator[str]:
 
 def report(engine: str, case: HostileCase, found: list[str]) -> str:
     """Write a failure: engine, case, what it attempts, the script, what is wrong."""
-    rows = case.source.splitlines()
-    shown = [f"  {number:3} | {row[:160]}" for number, row in enumerate(rows[:_SHOWN_LINES], 1)]
+    rows = case.source.split("\n")
+    shown = [f"  {n:3} | {_plain(row[:160])}" for n, row in enumerate(rows[:_SHOWN_LINES], 1)]
     more = [f"      … {len(rows) - _SHOWN_LINES} more lines"] if rows[_SHOWN_LINES:] else []
     return "\n".join(
         [
@@ -122,10 +122,15 @@ def report(engine: str, case: HostileCase, found: list[str]) -> str:
             *more,
             "",
             "what is wrong:",
-            *(f"  {problem}" for problem in found),
+            *(f"  {_plain(problem)}" for problem in found),
         ]
     )
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _plain(text: str) -> str:
+    """Write a hostile text so that a terminal can show it."""
+    return "".join(c if c.isprintable() or c in "\t\n" else ascii(c)[1:-1] for c in text)

@@ -97,6 +97,7 @@ function methods.cancel(self)
     ancestor = ancestor.parent
   end
   P.cancel(task)
+  if P.killed then raise(P.killed, 0) end
 end
 
 local async = {}
@@ -118,6 +119,11 @@ end
 
 function P.is_cancelled(err) return P.is_error(err) and rawget(err, "kind") == "cancelled" end
 
+local function cancel_rest(list)
+  for i = 1, #list do P.cancel(list[i]) end
+  if P.killed then raise(P.killed, 0) end
+end
+
 -- Start what is not yet a task; returns the tasks in order.
 local function start(list, name)
   if type(list) ~= "table" then
@@ -129,17 +135,13 @@ local function start(list, name)
     local item = rawget(list, i)
     local state = state_of(item)
     if not state and type(item) ~= "function" then
-      for j = 1, #started do P.cancel(started[j]) end
+      cancel_rest(started)
       raise("bad argument #1 to `" .. name .. "`: item " .. i .. " is a " .. type(item) .. ", not a function", 3)
     end
     if state then observe(state.task) end
     started[i] = state and state.task or P.spawn(item, { n = 0 }, P.current_task())
   end
   return started
-end
-
-local function cancel_rest(list)
-  for i = 1, #list do P.cancel(list[i]) end
 end
 
 -- The results of all, in order; the first error cancels the others and is raised.

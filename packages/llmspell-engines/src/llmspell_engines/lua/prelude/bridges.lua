@@ -52,6 +52,7 @@ end
 -- Call the host and wait; returns the answer's value or raises its error. `label` names the
 -- method in messages.
 local function call(target, method, args, n, label)
+  if P.killed then raise(P.killed, 0) end
   if not P.can_park() then
     P.fail("runtime", "`" .. label .. "` cannot be called here: a sort comparison, a gsub function"
       .. " or a metamethod cannot wait; call it before and keep the result")

@@ -3,11 +3,15 @@
 -- run (out of memory, C stack overflow) cannot be caught.
 local P = ...
 
-local pcall, xpcall, raise, type, select = pcall, xpcall, error, type, select
+local xpcall, raise, type, select, rawset = xpcall, error, type, select, rawset
 local create, resume, yield, close = coroutine.create, coroutine.resume, coroutine.yield, coroutine.close
 local status, running, is_yieldable = coroutine.status, coroutine.running, coroutine.isyieldable
-local rawequal = rawequal
+local rawequal, rawget, getmetatable = rawequal, rawget, debug.getmetatable
+local getinfo, getlocal = debug.getinfo, debug.getlocal
 local HOST, roots = P.HOST, P.roots
+
+-- Frames looked at: getinfo walks down to its level, so that a full stack would take its square.
+local SEARCHED = 200
 
 -- Script coroutines whose host call is under way: nobody else may resume them.
 local waiting = setmetatable({}, P.weak_keys)
@@ -25,8 +29,47 @@ end
 local S = {}
 P.catching = S
 
+-- Lua calls no handler when memory runs out, but it does run `__close`, and an error in there
+-- takes the place of the first one. That one lies on top of the frame of the protected call which
+-- unwinds, above the value being closed; below are the call's own three slots and its function.
+local function unwinds_fatal()
+  for level = 3, SEARCHED do
+    local info = getinfo(level, "f")
+    if not info then return nil end
+    if info.func == xpcall then
+      local top = 3
+      while getlocal(level, top + 1) do top = top + 1 end
+      if top < 6 then return nil end
+      local _, closed = getlocal(level, top - 1)
+      local _, err = getlocal(level, top)
+      local meta = getmetatable(closed)
+      return meta and rawget(meta, "__close") ~= nil and P.is_fatal(err) and err or nil
+    end
+  end
+end
+
 local located = P.located
-local function handle(err) return located(err) end
+local function handle(err)
+  P.killed = P.killed or unwinds_fatal() or false
+  return located(err)
+end
+
+-- A `__close` of the script's is not run for an error that ends the run: it could call, loop, or
+-- raise another one. `handle` holds for those put into a metatable that is in use already.
+local closers = setmetatable({}, P.weak_keys)
+function P.guard_close(meta)
+  local close = rawget(meta, "__close")
+  if close == nil or closers[close] then return end
+  local function guarded(value, err)
+    if err ~= nil and P.is_fatal(err) then
+      P.killed = P.killed or err
+      return
+    end
+    close(value, err)
+  end
+  closers[guarded] = true
+  rawset(meta, "__close", guarded)
+end
 
 function S.pcall(...)
   if select("#", ...) == 0 then raise("bad argument #1 to 'pcall' (value expected)", 2) end
@@ -39,9 +82,10 @@ function S.xpcall(fn, handler, ...)
     raise("bad argument #2 to 'xpcall' (function expected, got " .. type(handler) .. ")", 2)
   end
   local function guarded(err)
+    P.killed = P.killed or unwinds_fatal() or false
     if P.is_fatal(err) then return err end
     -- An error in the handler would call it again, until the C stack is full.
-    local _, result = pcall(handler, located(err))
+    local _, result = xpcall(handler, handle, located(err))
     return result
   end
   return caught(xpcall(fn, guarded, ...))
@@ -105,7 +149,7 @@ end
 
 local function unwrapped(co, ok, ...)
   if ok then return ... end
-  if status(co) ~= "normal" and status(co) ~= "running" then close(co) end
+  if status(co) ~= "normal" and status(co) ~= "running" then caught(close(co)) end
   raise((...), 0)
 end
 

@@ -70,7 +70,15 @@ local function write_mixed(t, depth)
   for key in P.raw_pairs(t) do keys[#keys + 1] = key end
   write_items(#keys, "{", "}", depth, function(i)
     local key = keys[i]
-    add(type(key) == "string" and quote(key) or "[" .. P.tostring(key) .. "]")
+    local kind = type(key)
+    if kind == "string" then
+      add(quote(key))
+    elseif kind == "number" or kind == "boolean" then
+      add("[" .. P.tostring(key) .. "]")
+    else
+      -- by its identity: a `__tostring` of the script's could begin another text meanwhile
+      add("[" .. P.identity(key) .. "]")
+    end
     add(":")
     write(rawget(t, key), depth + 1)
   end)

@@ -128,7 +128,9 @@ function E.load(chunk, name, mode, ...)
   if sub(name, 1, 9) == "=llmspell" then name = "=(load)" end -- our frames are left out of tracebacks
   local env = E
   if select("#", ...) > 0 then env = (...) end
-  return raw_load(chunk, name, "t", env)
+  local fn, message = raw_load(chunk, name, "t", env)
+  if message == "not enough memory" then raise(message, 0) end
+  return fn, message
 end
 
 -- A finalizer can loop while the process frees the engine, where nothing can stop it.
@@ -136,6 +138,7 @@ function E.setmetatable(t, meta)
   if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
     raise("a metatable with __gc is refused: close resources with <close> variables", 2)
   end
+  if type(meta) == "table" then P.guard_close(meta) end
   return raw_setmetatable(t, meta)
 end
 
@@ -161,7 +164,9 @@ function P.compile(name, source)
   -- Under a pcall: the parser's own overflow would reach the traceback handler of lupa.
   local ok, chunk, message = pcall(raw_load, prepared(source), P.chunk_name(name), "t", E)
   if ok and chunk then return chunk end
-  return nil, P.syntax_error(ok and message or chunk, name)
+  message = ok and message or chunk
+  if message == "not enough memory" then return nil, P.error_record(message) end
+  return nil, P.syntax_error(message, name)
 end
 
 local loaded, loading = {}, {}

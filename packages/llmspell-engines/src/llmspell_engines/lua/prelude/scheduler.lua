@@ -173,7 +173,9 @@ function P.cancel(task)
   for i = #children, 1, -1 do
     if children[i] then P.cancel(children[i]) end
   end
-  co_close(task.co) -- runs its `__close` handlers; an error in them has no reader
+  -- runs its `__close` handlers; an error in them has no reader, but may be one that ends the run
+  local closed, problem = co_close(task.co)
+  if not closed and P.is_fatal(problem) then P.killed = P.killed or problem end
   settle(task, false, P.new_error { kind = "cancelled", message = "the task was cancelled", traceback = {} })
 end
 
@@ -187,24 +189,18 @@ local function answer(ok, id, payload)
   pump_calls(call.level)
 end
 
--- A memory error leaves no memory to report it: the next `step` does, with the limit lifted.
-local starved
+-- The coroutine in which the run came to its end; `step` reports `P.killed` from there.
+local victim
 
 local function finished(task, ok, ...)
   local co = task.co
-  if ok and co_status(co) == "suspended" then return nil end
-  if ok then return settle(task, true, pack(...)) end
   local err = ...
-  if P.is_fatal(err) then
-    err = P.killed or err
-    P.killed = err
-    if err == "not enough memory" then
-      starved = task
-    else
-      P.finish_failed(P.error_record(err, co))
-    end
+  if P.killed or (not ok and P.is_fatal(err)) then
+    P.killed, victim = P.killed or err, co
     return nil
   end
+  if ok and co_status(co) == "suspended" then return nil end
+  if ok then return settle(task, true, pack(...)) end
   err = P.located(err, co)
   P.keep_trace(err, co)
   return settle(task, false, err)
@@ -244,20 +240,23 @@ local function check_deadlock()
   end
 end
 
-local STARVED = -1
+local STARVED, lifted = -1, false
 
 -- Python: run until there is a message, and return it as kind, id, payload; nothing when
 -- nothing is ready; STARVED when the memory limit must be lifted before the next step.
 function P.step()
-  if starved and P.killed then
-    local co = starved.co
-    starved = nil
-    P.finish_failed(P.error_record(P.killed, co))
-  end
   while true do
     local message = pop(outbox)
     if message then return message[1], message[2], message[3] end
     if P.ended then return nil end
+    if P.killed then
+      -- an error of memory leaves no memory to report it
+      if not lifted then
+        lifted = true
+        return STARVED, 0, ""
+      end
+      P.finish_failed(P.error_record(P.killed, victim))
+    end
     local event = pop(inbox)
     if event then
       deliver(event)
@@ -268,7 +267,6 @@ function P.step()
         if not P.ended then return nil end
       elseif not task.settled then
         run(task)
-        if starved then return STARVED, 0, "" end
       end
     end
   end

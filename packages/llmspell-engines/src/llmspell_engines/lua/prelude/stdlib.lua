@@ -12,7 +12,10 @@ local floor = math.floor
 -- Objects are numbered as they are first shown: an address would differ from run to run and
 -- tell an attacker the layout of memory.
 local numbers, last_number = setmetatable({}, P.weak_keys), 0
-local function identity(value, name)
+function P.identity(value)
+  local meta = getmetatable(value)
+  local name = meta and rawget(meta, "__name")
+  if type(name) ~= "string" then name = type(value) end
   local number = numbers[value]
   if not number then
     last_number = last_number + 1
@@ -40,8 +43,7 @@ function P.tostring(...)
     if type(text) ~= "string" then raise("'__tostring' must return a string", 2) end
     return text
   end
-  local name = meta and rawget(meta, "__name")
-  return identity(value, type(name) == "string" and name or kind)
+  return P.identity(value)
 end
 
 -- ---- console -------------------------------------------------------------------------------
