@@ -238,7 +238,9 @@ async def test_too_many_handles_end_the_run(demo: Demo) -> None:
     session = Session(bridges={"demo": demo}, limits=Limits(handles=2))
     await call(session, "demo", "counter", [])
     await call(session, "demo", "counter", [])
-    with pytest.raises(LimitError, match="`handles` of 2"):
+    with pytest.raises(
+        LimitError, match="more than 2 objects at once; raise it with --max-handles"
+    ):
         await call(session, "demo", "counter", [])
     assert session.fatal is not None
 

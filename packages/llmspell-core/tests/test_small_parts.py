@@ -55,16 +55,21 @@ def test_errors_are_the_standard_librarys_too() -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
-        ("timeout", 1.0, "the spell ran longer than 1 s; raise it with --timeout"),
-        ("memory", 128 * 1024 * 1024, "the spell used more than 128 MiB; raise it with --memory"),
-        ("cpu", 60.0, "the spell used more than 60 s of processor time; raise it with --cpu"),
+        ("timeout", 1.0, "ran longer than 1 s; raise it with --timeout (limits.timeout_s)"),
+        ("memory", 2**27, "used more than 128 MiB; raise it with --memory (limits.memory_bytes)"),
+        ("cpu", 60.0, "used more than 60 s of processor time; raise it with --cpu (limits.cpu_s)"),
+        ("memory", None, "used more memory than its engine can have"),
+        ("unread_answers", 2**27, "left more than 128 MiB of answers unread; read them before"),
     ],
 )
 def test_a_limit_names_itself_its_value_and_its_option(
-    limit: str, value: float, message: str
+    limit: str, value: float | None, message: str
 ) -> None:
-    """What was hit, and how to raise it."""
-    assert str(limit_error(limit, value)) == message
+    """What was hit, and how to raise it, with an option or in a program; or that nothing does."""
+    error = limit_error(limit, value)
+    assert f"the spell {message}" in error.message
+    assert (error.limit, error.value) == (limit, value)
+    assert (error.option is not None) == ("raise it" in message)
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan")])

@@ -84,6 +84,13 @@ def _parse_count(text: str) -> int:
     return int(text)
 
 
+def _parse_places(text: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
+        expected = "a whole number above 0"
+        raise ValueError(expected)
+    return int(text)
+
+
 class Grant(click.Option):
     """``--allow-read``, or ``--allow-read=PATH,…``: it takes a value with ``=`` alone."""
 
@@ -115,6 +122,7 @@ def spell_options() -> list[click.Parameter]:
     bound = Amount("size", parse_size, unlimited=False)
     seconds = Amount("duration", parse_duration)
     count = Amount("count", _parse_count)
+    places = Amount("count", _parse_places, unlimited=False)
     usd = Amount("usd", _parse_usd)
     return [
         option(
@@ -143,6 +151,26 @@ def spell_options() -> list[click.Parameter]:
         option(["--memory"], type=size, help="Memory [default: 128 MiB]."),
         option(["--max-result"], type=bound, help="Size of the result [default: 10 MiB]."),
         option(["--max-log"], type=bound, help="Size of what it prints [default: 10 MiB]."),
+        option(
+            ["--max-calls-in-flight"],
+            type=places,
+            help="Calls open at once; further ones wait [default: 64].",
+        ),
+        option(
+            ["--max-callback-nesting"],
+            type=places,
+            help="How deep callbacks call callbacks [default: 16].",
+        ),
+        option(
+            ["--max-callbacks-at-once"],
+            type=places,
+            help="Callbacks under way at once [default: 1024].",
+        ),
+        option(
+            ["--max-handles"],
+            type=places,
+            help="Objects of the host that it holds [default: 10000].",
+        ),
         option(["--max-cost"], type=usd, help="Cost of LLM calls [default: 1 USD]."),
         option(["--max-tokens"], type=count, help="Tokens, in and out [default: none]."),
         option(["--max-llm-calls"], type=count, help="Number of LLM calls [default: 1000]."),

@@ -114,7 +114,7 @@ def test_variables_are_written_as_options_are(
         ("LLMSPELL_MEMORY", "9" * 400),
         ("LLMSPELL_MAX_COST", "1e3"),
         ("LLMSPELL_MAX_LOG", "none"),
-        ("LLMSPELL_CALLS_IN_FLIGHT", "0"),
+        ("LLMSPELL_MAX_CALLS_IN_FLIGHT", "0"),
         ("LLMSPELL_MAX_TOKENS", "٣"),
         ("LLMSPELL_ALLOW_READ", "a,,b"),
     ],

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ACTIVE_CALLBACKS = 1024
-"""Callbacks that may run at once in one spell."""
+_LOG_BYTES = 16
+"""What each print counts beside its text: empty ones are no less work for who shows them."""
 
 
 class Session:
@@ -110,8 +110,10 @@ class Session:
         return {name: bridge.manifest() for name, bridge in self.bridges.items()}
 
     def log(self, level: str, text: str) -> None:
-        """Show what the spell printed; past the limit the run fails."""
-        self._log_bytes += len(text) + 1
+        """Show what the spell printed; past the limit the run fails, and nothing is shown."""
+        self._log_bytes += _LOG_BYTES + (
+            len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        )
         if self._log_bytes > self.limits.log_bytes:
             self.fail(limit_error("log", self.limits.log_bytes))
             return
@@ -194,8 +196,11 @@ class Session:
         if self.invoker is None or self.closed:
             text = "this engine cannot run the script's functions now"
             raise InternalError(text)
-        if self._active_callbacks >= ACTIVE_CALLBACKS:
-            raise limit_error("callbacks", ACTIVE_CALLBACKS)
+        if self._active_callbacks >= self.limits.callbacks_at_once:
+            error = limit_error("callbacks_at_once", self.limits.callbacks_at_once)
+            # now: the library that called the function may catch what is raised
+            self.fail(error)
+            raise error
         self._active_callbacks += 1
         try:
             return await self.invoker(number, args)

@@ -13,15 +13,11 @@ from typing import Any
 import msgspec
 
 from llmspell_core.budget import Budget
-from llmspell_core.limits import Limits
+from llmspell_core.limits import FIELD_OPTIONS, Limits
 from llmspell_core.permissions import Permissions
 
 _OPTIONS = {
-    "timeout_s": "timeout",
-    "cpu_s": "cpu",
-    "memory_bytes": "memory",
-    "result_bytes": "max-result",
-    "log_bytes": "max-log",
+    **{field: option.removeprefix("--") for field, option in FIELD_OPTIONS.items()},
     "cost_usd": "max-cost",
     "tokens": "max-tokens",
     "llm_calls": "max-llm-calls",

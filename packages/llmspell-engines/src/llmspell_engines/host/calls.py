@@ -70,7 +70,7 @@ class Flow:
         self._bytes += more
         if self._bytes > HELD_BYTES:
             if self._bytes > HELD_BYTES_MAX and more > 0 and self._callbacks:
-                self._fail(limit_error("arguments in flight", HELD_BYTES_MAX))
+                self._fail(limit_error("arguments_in_flight", HELD_BYTES_MAX))
             self._steer()
         elif self._paused:
             self._steer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from llmspell_core.errors import LimitError
+from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import encode
 from llmspell_engines.host.calls import current_call
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmspell_engines.codec import Reading
     from llmspell_engines.host.calls import Flow, OpenCall
 
+    Fail = Callable[[LlmspellError], None]
     Send = Callable[[int, int, bytes], None]
     ToError = Callable[[Value], LlmspellError]
 
@@ -38,11 +39,12 @@ class _Open:
 class Invocations:
     """The callbacks of one run that are under way, by number."""
 
-    def __init__(self, send: Send, to_error: ToError, flow: Flow, nesting: int) -> None:
-        """Take how to send a message, how to read an error record, and how deep they may nest."""
+    def __init__(self, send: Send, to_error: ToError, flow: Flow, fail: Fail, nesting: int) -> None:
+        """Take how to send a message, read an error record, end the run; how deep they may nest."""
         self._send = send
         self._to_error = to_error
         self._flow = flow
+        self._fail = fail
         self._nesting = nesting
         self._open: dict[int, _Open] = {}
         self._next = 1
@@ -62,8 +64,10 @@ class Invocations:
         call = current_call.get()
         depth = 1 if call is None else call.depth + 1
         if depth > self._nesting:
-            text = f"callbacks call callbacks deeper than {self._nesting} levels"
-            raise LimitError(text, limit="callback_nesting", value=self._nesting)
+            error = limit_error("callback_nesting", self._nesting)
+            # now: the library that called the function may catch what is raised
+            self._fail(error)
+            raise error
         payload = encode([callback, list(args), depth])
         number = self._next
         self._next += 1

@@ -54,7 +54,9 @@ class Run:
         self._flow = Flow(worker, session.fail)
         self._inbox = Inbox(self._flow, self._read)
         nesting = session.limits.callback_nesting
-        self._invocations = Invocations(self._send, self._to_error, self._flow, nesting)
+        self._invocations = Invocations(
+            self._send, self._to_error, self._flow, session.fail, nesting
+        )
         self._errors = KnownErrors()
         self._releases: set[asyncio.Task[None]] = set()
         self._handlers: dict[int, Callable[[int, Reading], None]] = {
@@ -114,7 +116,7 @@ class Run:
         if not self._ended.done():
             self._worker.send(kind, number, payload, self._elapsed_ms())
             if self._worker.unsent_bytes > UNSENT_BYTES:
-                self._session.fail(limit_error("unread answers", UNSENT_BYTES))
+                self._session.fail(limit_error("unread_answers", UNSENT_BYTES))
 
     # -- what the worker says -------------------------------------------------------------
 
