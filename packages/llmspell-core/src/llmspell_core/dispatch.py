@@ -1,7 +1,7 @@
 """The one place through which everything a spell does passes.
 
 Lookup, permission, validation, budget, error mapping, spans and recording happen here, in this
-order, for every call of every engine. A feature that wants a second path is missing something
+order, for every call of every engine, and what goes back holds no key of the host's. A feature that wants a second path is missing something
 here.
 """
 
@@ -24,6 +24,7 @@ from llmspell_core.errors import (
 )
 from llmspell_core.handles import Stream
 from llmspell_core.permissions import denied
+from llmspell_core.redact import redactor
 from llmspell_core.signature import nearest
 from llmspell_core.telemetry import span
 from llmspell_core.values import BuilderRef, CallbackRef, HandleRef
@@ -69,6 +70,7 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
         return value
     if session.policies is not None and isinstance(error, PermissionDeniedError):
         error = session.policies.explained(error, session)
+    redactor.error(error)
     error.bridge = error.bridge or (target if isinstance(target, str) else None)
     error.method = error.method or method
     if isinstance(error, (BudgetError, LimitError)):
@@ -114,9 +116,12 @@ async def _invoke(
     if found.wants_context:
         named["ctx"] = CallContext(session, where, found.effects)
     result = found.function(owner, *positional, **named)
+    # What it may read is its own, keys of the host's included: a file that was read and written
+    # back has to be the same. What comes out of a stream was looked at when it went in.
+    own = "read" in found.effects or isinstance(owner, Stream)
     if found.streams:
-        return session.handles.add(Stream(_values(session, result)))
-    return _to_value(session, await result)
+        return session.handles.add(Stream(_values(session, result, own=own)))
+    return _to_value(session, await result, own=own)
 
 
 async def _permit(session: Session, owner: Any, effect: str, args: list[Any], where: str) -> None:
@@ -147,20 +152,23 @@ def _named(effect: str, args: Sequence[Any]) -> str | None:
     return host or None if effect == "net" else None
 
 
-async def _values(session: Session, source: AsyncIterator[Any]) -> AsyncIterator[Value]:
+async def _values(
+    session: Session, source: AsyncIterator[Any], *, own: bool = False
+) -> AsyncIterator[Value]:
     """Convert each item of a stream; closing this closes the source."""
     try:
         async for item in source:
-            yield _to_value(session, item)
+            yield _to_value(session, item, own=own)
     finally:
         aclose = getattr(source, "aclose", None)
         if aclose is not None:
             await aclose()
 
 
-def _to_value(session: Session, result: Any) -> Value:
+def _to_value(session: Session, result: Any, *, own: bool = False) -> Value:
+    """Make a script value of what a bridge returned; unless it is the spell's `own`, without keys."""
     value: Value = to_value(result, lambda item: _adopt(session, item))
-    return value
+    return redactor.value(value) if redactor.known and not own else value
 
 
 def _adopt(session: Session, item: Any) -> Any:

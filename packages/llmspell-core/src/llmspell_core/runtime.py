@@ -19,6 +19,7 @@ from llmspell_core.header import Header, parse_header, resolve_params
 from llmspell_core.includes import to_start
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
+from llmspell_core.redact import redactor
 from llmspell_core.registry import installed
 from llmspell_core.session import Session
 from llmspell_core.source import Source, check_size, read_source
@@ -269,20 +270,26 @@ class Runtime:
             await session.asking.needs()
         session.env = granted_environment(self._environ, session.permissions)
         started = time.perf_counter()
+        failed: InternalError | None = None
+        value: Value = None
         self._sessions.add(session)
         try:
             with span("spell.run", {"llmspell.spell": spell.name, "llmspell.engine": engine.name}):
                 value = await engine.execute(spell.source.text, given, session=session)
         except LlmspellError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises, it is told below
             text = (
                 f"{spell.name}: the engine `{engine.name}` failed: {type(error).__name__}: {error}"
             )
-            raise InternalError(text) from error
+            failed = InternalError(text)
+            failed.__cause__ = error
         finally:
             self._sessions.discard(session)
             await session.close()
+        if failed is not None:
+            redactor.error(failed)
+            raise failed
         duration_s = time.perf_counter() - started
         return RunResult(value=plain(value), usage=spent.usage, duration_s=duration_s, spell=spell)
 

@@ -14,6 +14,7 @@ from llmspell_core.errors import InternalError, LlmspellError, PermissionDeniedE
 from llmspell_core.handles import CLOSE_TIMEOUT_S, HandleTable
 from llmspell_core.limits import Limits, limit_error
 from llmspell_core.permissions import Permissions
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -118,7 +119,7 @@ class Session:
             self.fail(limit_error("log", self.limits.log_bytes))
             return
         if self._on_log is not None:
-            self._on_log(level, text)
+            self._on_log(level, redactor.text(text))
 
     def fail(self, error: LlmspellError) -> None:
         """End the run with `error`, whatever the script catches; the first error stays."""
@@ -236,6 +237,6 @@ class Session:
             self.record({"event": "close_failed", "error": repr(failure)})
 
     def record(self, event: dict[str, Any]) -> None:
-        """Hand one event to the recorder, if there is one."""
+        """Hand one event to the recorder, if there is one, without the host's keys."""
         if self.recorder is not None:
-            self.recorder(event)
+            self.recorder(redactor.value(event, foreign="error" in event))

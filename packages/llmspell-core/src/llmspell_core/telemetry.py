@@ -10,16 +10,27 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from llmspell_core.redact import redactor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 @contextmanager
 def span(name: str, attributes: Mapping[str, Any]) -> Iterator[None]:
-    """Record the block as a span called `name`."""
+    """Record the block as a span called `name`; what it tells holds no key of the host's."""
     api = sys.modules.get("opentelemetry.trace")
     if api is None:
         yield
         return
-    with api.get_tracer("llmspell").start_as_current_span(name, attributes=dict(attributes)):
-        yield
+    shown = redactor.value(dict(attributes))
+    # The API's own record of an exception has its traceback, causes of libraries' included.
+    quiet = {"record_exception": False, "set_status_on_exception": False}
+    tracer = api.get_tracer("llmspell")
+    with tracer.start_as_current_span(name, attributes=shown, **quiet) as current:
+        try:
+            yield
+        except BaseException as error:
+            current.set_attribute("error.type", getattr(error, "kind", type(error).__name__))
+            current.set_status(api.Status(api.StatusCode.ERROR, redactor.foreign(str(error))))
+            raise
