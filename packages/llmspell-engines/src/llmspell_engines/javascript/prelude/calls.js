@@ -21,7 +21,7 @@ function send(kind, id, bytes, length) {
   let at = 0;
   do {
     const size = min(length - at, OUT_BYTES);
-    setBytes(outBytes, subarray(bytes, at, at + size));
+    setBytes(outBytes, partOf(bytes, at, at + size));
     header[0] = kind;
     header[1] = id;
     header[2] = size;
@@ -41,9 +41,9 @@ function sendValue(kind, id, value, options) {
     options);
 }
 
+// An error always leaves: the texts of its record are bounded, and so are its frames.
 function sendError(kind, id, error) {
   const record = errorRecord(error);
-  record.message = substring(record.message, 0, 65536);
   try {
     sendValue(kind, id, record);
   } catch {
@@ -161,7 +161,7 @@ function closeCall(number) {
   }
   const bytes = mapGet(waiting, next);
   mapDelete(waiting, next);
-  send(KIND.CALL, next, bytes, bytes.length);
+  send(KIND.CALL, next, bytes, viewBytes(bytes));
 }
 
 // Give up a call; false when it is over already.

@@ -37,6 +37,7 @@ const { isOne: isSpellError, refOf, setRef } = SpellError;
 delete SpellError.isOne;
 delete SpellError.refOf;
 delete SpellError.setRef;
+freeze(SpellError); // else a script could put a class of its own between it and Error
 
 function conversionError(what, path, where) {
   const at = path ? ` at \`${path}\`` : "";
@@ -44,6 +45,22 @@ function conversionError(what, path, where) {
     details: path ? { path } : undefined,
   });
 }
+
+// What cannot cross; the writer adds where it stands. A private field, since an ordinary one would
+// be handed to a setter that a script planted on Object.prototype.
+class Unfit {
+  #what;
+
+  constructor(what) {
+    this.#what = what;
+  }
+
+  // Why a value does not fit; undefined for any other error.
+  static reason(value) {
+    return typeof value === "object" && value !== null && #what in value ? value.#what : undefined;
+  }
+}
+const unfitReason = Unfit.reason;
 
 // Read a property of a stranger; undefined when that throws.
 function peek(value, name) {
@@ -54,9 +71,17 @@ function peek(value, name) {
   }
 }
 
+// At most TEXT of it: an error must fit into a message, whatever a script wrote into it.
 function peekText(value, name) {
   const found = peek(value, name);
-  return typeof found === "string" ? toWellFormed(found) : undefined;
+  return typeof found === "string" ? shortened(found) : undefined;
+}
+
+const TEXT = 65536;
+
+// Cut before it is made well formed: the cut may part a pair of surrogates.
+function shortened(text) {
+  return toWellFormed(substring(text, 0, TEXT));
 }
 
 function isError(value) {
@@ -101,15 +126,19 @@ const siteFunction = uncurry(CallSite.getFunctionName);
 // kept, innermost first, in the user's own line numbers.
 function prepareStack(error, sites) {
   const frames = [];
-  for (let i = 0; i < sites.length; i++) {
+  for (let i = 0; i < sites.length && frames.length < FRAMES; i++) {
     const url = siteUrl(sites[i]);
     if (typeof url !== "string" || !mapHas(chunkNames, url)) continue;
     const line = siteLine(sites[i]) - LINES_BEFORE_BODY;
     if (line < 1) continue;
-    const frame = { name: mapGet(chunkNames, url), line, column: siteColumn(sites[i]) };
+    const frame = {
+      __proto__: null, name: mapGet(chunkNames, url), line, column: siteColumn(sites[i]),
+    };
     const name = siteFunction(sites[i]);
     // V8 calls the body of a chunk "eval"
-    if (name && name !== "eval" && name !== "anonymous") frame.function = toWellFormed(name);
+    if (name && name !== "eval" && name !== "anonymous") {
+      frame.function = toWellFormed(substring(name, 0, 256));
+    }
     define(frames, frames.length, frame, true);
   }
   weakSet(framesOf, error, frames);
@@ -161,17 +190,18 @@ function explain(message) {
 // the writer tries, see sendError.
 function errorRecord(error) {
   if (typeof error === "string") {
-    return { kind: "runtime", message: toWellFormed(error), traceback: [] };
+    return { __proto__: null, kind: "runtime", message: shortened(error), traceback: [] };
   }
   if (!isError(error)) {
     return {
-      kind: "runtime", message: "uncaught error value", details: { value: error }, traceback: [],
+      __proto__: null, kind: "runtime", message: "uncaught error value",
+      details: { __proto__: null, value: error }, traceback: [],
     };
   }
-  const record = { kind: "runtime", message: messageOf(error) };
+  const record = { __proto__: null, kind: "runtime", message: messageOf(error) };
   if (record.message === NO_BUFFER) {
     record.kind = "limit";
-    record.details = { limit: "memory" };
+    record.details = { __proto__: null, limit: "memory" };
   }
   if (isSpellError(error)) {
     record.kind = peekText(error, "kind") || "runtime";

@@ -25,6 +25,8 @@ class TextRecord extends SafeString {
 }
 const { fieldsOf } = TextRecord;
 delete TextRecord.fieldsOf;
+// a script that reached the class could make records whose `content` is no text
+delete TextRecord.prototype.constructor;
 
 function makeTextRecord(fields) {
   return new TextRecord(fields);

@@ -21,13 +21,14 @@ function bytesOf(value, name) {
 
 // The message with its padding: 0x80, zeros, the length in bits; 64-byte blocks.
 function padded(bytes, littleEndian) {
-  const size = bytes.length;
-  const blocks = new SafeUint8Array(floor((size + 8) / 64) * 64 + 64);
+  const size = viewBytes(bytes);
+  const end = floor((size + 8) / 64) * 64 + 64;
+  const blocks = new SafeUint8Array(end);
   setBytes(blocks, bytes);
   blocks[size] = 0x80;
   for (let i = 0; i < 8; i++) {
     const byte = floor(size * 8 / pow(256, i)) & 255;
-    blocks[littleEndian ? blocks.length - 8 + i : blocks.length - 1 - i] = byte;
+    blocks[littleEndian ? end - 8 + i : end - 1 - i] = byte;
   }
   return blocks;
 }
@@ -42,7 +43,7 @@ function words(blocks, at, littleEndian, into) {
 
 function hexOf(state, littleEndian) {
   let text = "";
-  for (let i = 0; i < state.length; i++) {
+  for (let i = 0; i < viewBytes(state) / 4; i++) {
     for (let j = 0; j < 4; j++) {
       const byte = state[i] >>> (littleEndian ? 8 * j : 24 - 8 * j) & 255;
       text += (byte < 16 ? "0" : "") + numberToString(byte, 16);
@@ -79,7 +80,7 @@ function sha256(bytes) {
   for (let i = 0; i < 8; i++) state[i] = start[i];
   const w = new SafeInt32Array(64);
   const blocks = padded(bytes, false);
-  for (let at = 0; at < blocks.length; at += 64) {
+  for (let at = 0; at < viewBytes(blocks); at += 64) {
     words(blocks, at, false, w);
     for (let i = 16; i < 64; i++) {
       const a = w[i - 15];
@@ -107,7 +108,7 @@ function sha1(bytes) {
   for (let i = 0; i < 5; i++) state[i] = start[i];
   const w = new SafeInt32Array(80);
   const blocks = padded(bytes, false);
-  for (let at = 0; at < blocks.length; at += 64) {
+  for (let at = 0; at < viewBytes(blocks); at += 64) {
     words(blocks, at, false, w);
     for (let i = 16; i < 80; i++) w[i] = left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     let a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
@@ -130,7 +131,7 @@ function md5(bytes) {
   const shifts = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
   const w = new SafeInt32Array(16);
   const blocks = padded(bytes, true);
-  for (let at = 0; at < blocks.length; at += 64) {
+  for (let at = 0; at < viewBytes(blocks); at += 64) {
     words(blocks, at, true, w);
     let a = state[0], b = state[1], c = state[2], d = state[3];
     for (let i = 0; i < 64; i++) {
@@ -158,8 +159,8 @@ function hash(value, algorithm = "sha256") {
 }
 
 function sameBytes(left, right) {
-  if (left.length !== right.length) return false;
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  if (viewBytes(left) !== viewBytes(right)) return false;
+  for (let i = 0; i < viewBytes(left); i++) if (left[i] !== right[i]) return false;
   return true;
 }
 
@@ -180,7 +181,7 @@ const base64 = {
     }
     if (as === "bytes") return bytes;
     // reading trusts its bytes to be UTF-8: these are, if they come back the same
-    const decoded = readText({ bytes, at: 0 }, bytes.length);
+    const decoded = readText({ bytes, at: 0 }, viewBytes(bytes));
     if (!sameBytes(bytesOf(toWellFormed(decoded), ""), bytes)) {
       throw new SpellError("conversion",
         "util.base64.decode: not UTF-8 text; use `util.base64.decode(text, \"bytes\")`");

@@ -26,6 +26,15 @@ function viewedBytes(view) {
   return new SafeUint8Array(viewBuffer(view), viewOffset(view), viewBytes(view));
 }
 
+// What `read` gives of a view or a buffer, unless its memory was transferred or shrunk away.
+function reachable(read, value) {
+  try {
+    return read(value);
+  } catch {
+    throw new Unfit("bytes of a buffer that is gone");
+  }
+}
+
 // True when `get` is the getter of the class `value` belongs to: a brand no script can fake.
 function branded(get, value) {
   try {
@@ -57,7 +66,9 @@ function writeOther(writer, value, depth) {
     if (isNaN(dateValue(value))) throw new Unfit("an invalid Date");
     return writer.text(dateToIso(value));
   }
-  if (branded(bufferBytes, value)) return writer.binary(new SafeUint8Array(value));
+  if (branded(bufferBytes, value)) {
+    return writer.binary(reachable((buffer) => new SafeUint8Array(buffer), value));
+  }
   if (branded(stringValue, value)) return writer.text(stringValue(value));
   if (branded(numberValue, value)) return writer.number(numberValue(value));
   if (branded(booleanValue, value)) return writer.value(booleanValue(value), depth);

@@ -6,7 +6,9 @@
 // `uncurry(f)` gives `(self, ...args) => f.call(self, ...args)`, bound, which looks nothing up.
 // For the same reason, once a script runs: no for-of over arrays, no spread of arrays, no array
 // destructuring (they ask Array.prototype for an iterator), no `[].push`, and no table without
-// `__proto__: null` where a missing field would be looked up in Object.prototype.
+// `__proto__: null` where a missing field would be looked up in Object.prototype, or set in it. And
+// of bytes no `length`, no `subarray`, no `slice`: a getter of the script's, or the constructor these
+// ask for, would be handed the view, and with it the memory shared with Python.
 
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const getterOf = (object, name) => uncurry(Object.getOwnPropertyDescriptor(object, name).get);
@@ -78,20 +80,17 @@ const RealError = Error;
 const RealTypeError = TypeError;
 
 const SafeUint8Array = Uint8Array;
-const SafeUint16Array = Uint16Array;
 const TypedArray = getPrototypeOf(Uint8Array);
 const viewBuffer = getterOf(TypedArray.prototype, "buffer");
 const viewOffset = getterOf(TypedArray.prototype, "byteOffset");
-const viewBytes = getterOf(TypedArray.prototype, "byteLength");
+const viewBytes = getterOf(TypedArray.prototype, "byteLength"); // of a Uint8Array: its length
 const viewTag = getterOf(TypedArray.prototype, Symbol.toStringTag);
 const dataViewBuffer = getterOf(DataView.prototype, "buffer");
 const dataViewOffset = getterOf(DataView.prototype, "byteOffset");
 const dataViewBytes = getterOf(DataView.prototype, "byteLength");
 const isView = ArrayBuffer.isView;
 const bufferBytes = getterOf(ArrayBuffer.prototype, "byteLength");
-const subarray = uncurry(TypedArray.prototype.subarray);
 const setBytes = uncurry(TypedArray.prototype.set);
-const copyBytes = uncurry(TypedArray.prototype.slice);
 const toBase64 = uncurry(Uint8Array.prototype.toBase64);
 const fromBase64 = Uint8Array.fromBase64;
 const SafeDataView = DataView;
@@ -116,6 +115,15 @@ for (const name of [
   "SharedArrayBuffer", "Atomics", "WebAssembly", "FinalizationRegistry", "WeakRef",
 ]) delete globalThis[name];
 if (globalThis.Temporal) delete globalThis.Temporal.Now;
+
+// A view of some of a Uint8Array's bytes, and a copy of them.
+function partOf(bytes, from, to) {
+  return new SafeUint8Array(viewBuffer(bytes), viewOffset(bytes) + from, to - from);
+}
+
+function copyBytes(bytes, from, to) {
+  return new SafeUint8Array(partOf(bytes, from, to));
+}
 
 function define(object, name, value, enumerable) {
   // descriptors have no prototype, which a script could have given a `get`

@@ -19,25 +19,26 @@ function compile(kind, parameters, chunk) {
 }
 
 class SyntaxProblem {
+  #parts;
+
   constructor(name, source, message) {
-    define(this, "parts", [name, source, message]);
+    this.#parts = [name, source, message];
+  }
+
+  static partsOf(value) {
+    return typeof value === "object" && value !== null && #parts in value ? value.#parts : undefined;
   }
 }
 
 // V8 does not say where a constructor's syntax error is; Python asks it again another way.
 const KIND_SYNTAX = 0;
 
-function reportSyntax(problem) {
+function reportSyntax(parts) {
   for (let i = 0; i < 3; i++) {
-    const bytes = bytesOf(toWellFormed(problem.parts[i]), "");
-    send(KIND_SYNTAX, i, bytes, bytes.length);
+    const bytes = bytesOf(toWellFormed(parts[i]), "");
+    send(KIND_SYNTAX, i, bytes, viewBytes(bytes));
   }
   ended = true;
-}
-
-function isSyntaxProblem(error) {
-  return typeof error === "object" && error !== null &&
-    getPrototypeOf(error) === SyntaxProblem.prototype;
 }
 
 // Includes ----------------------------------------------------------------------------------
@@ -129,8 +130,8 @@ function start(record) {
 }
 
 function finish(value) {
-  warnOfFailures();
   try {
+    warnOfFailures();
     sendValue(KIND.DONE, 0, value, { __proto__: null, flatten: true, where: () => "the spell's result" });
   } catch (error) {
     fail(error);
@@ -174,8 +175,10 @@ function deliver() {
       default: throw new RealTypeError(`unknown message ${kind}`);
     }
   } catch (error) {
-    if (isSyntaxProblem(error)) reportSyntax(error);
-    else fail(error);
+    // nothing may be thrown from here: mini-racer aborts the process when showing it throws
+    const problem = SyntaxProblem.partsOf(error);
+    if (problem === undefined) fail(error);
+    else reportSyntax(problem);
   }
 }
 

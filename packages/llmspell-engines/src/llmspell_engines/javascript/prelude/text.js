@@ -54,7 +54,7 @@ function objectText(value, lenient, depth) {
     return listText(items, lenient, depth);
   }
   if (isView(value) || branded(bufferBytes, value)) {
-    return unshowable(`[${(isView(value) ? viewedBytes(value) : value).byteLength} bytes]`,
+    return unshowable(`[${isView(value) ? viewBytes(viewedBytes(value)) : bufferBytes(value)} bytes]`,
       "a value of bytes", lenient);
   }
   if (isInstance(SafePromise, value)) return unshowable("[promise]", "a promise", lenient);

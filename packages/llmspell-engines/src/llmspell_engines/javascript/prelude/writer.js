@@ -12,16 +12,10 @@ const BIG_MIN = -(2n ** 63n);
 const BIG_MAX = 2n ** 63n - 1n;
 const SAFE = 2 ** 53;
 
-// What cannot cross; the writer adds where it stands.
-class Unfit {
-  constructor(what) {
-    this.what = what;
-  }
-}
-
 class Writer {
   constructor() {
-    this.bytes = new SafeUint8Array(4096);
+    this.size = 4096;
+    this.bytes = new SafeUint8Array(this.size);
     this.view = new SafeDataView(viewBuffer(this.bytes));
     this.reset(false, false);
   }
@@ -37,11 +31,13 @@ class Writer {
   // Make room for `more` bytes.
   room(more) {
     const need = this.at + more;
-    if (need <= this.bytes.length) return;
+    if (need <= this.size) return;
     if (need > limits.message_bytes + 64) this.fits(need); // callers ask for a little more
-    const bytes = new SafeUint8Array(max(need, this.bytes.length * 2));
+    const size = max(need, this.size * 2);
+    const bytes = new SafeUint8Array(size);
     setBytes(bytes, this.bytes);
     this.bytes = bytes;
+    this.size = size;
     this.view = new SafeDataView(viewBuffer(bytes));
   }
 
@@ -164,7 +160,7 @@ class Writer {
   }
 
   binary(bytes) {
-    const length = bytes.length;
+    const length = viewBytes(bytes);
     this.room(length + 5);
     if (length < 256) this.head(0xc4, length, 1);
     else if (length < 65536) this.head(0xc5, length, 2);
@@ -211,7 +207,7 @@ class Writer {
     if (isReference(value)) return writeReference(this, value, depth);
     const prototype = getPrototypeOf(value);
     if (prototype === ObjectPrototype || prototype === null) return this.map(value, depth);
-    if (isView(value)) return this.binary(viewedBytes(value));
+    if (isView(value)) return this.binary(reachable(viewedBytes, value));
     return writeOther(this, value, depth);
   }
 
@@ -295,14 +291,11 @@ function encode(body, use, options) {
     writer.fits(writer.at);
     use(writer.bytes, writer.at);
   } catch (error) {
-    if (!(typeof error === "object" && error !== null && getPrototypeOf(error) === UnfitPrototype)) {
-      throw error;
-    }
-    const where = options?.where?.(writer.path);
-    throw conversionError(error.what, writer.where(options?.first || 0), where);
+    const reason = unfitReason(error);
+    if (reason === undefined) throw error;
+    throw conversionError(reason, writer.where(options?.first || 0), options?.where?.(writer.path));
   } finally {
     // a message of many MB must not stay allocated
-    idleWriter = writer.bytes.length > 1048576 ? new Writer() : writer;
+    idleWriter = writer.size > 1048576 ? new Writer() : writer;
   }
 }
-const UnfitPrototype = Unfit.prototype;
