@@ -1,4 +1,4 @@
-"""Landlock: no file, no TCP, no abstract socket and no signal to others, for this thread.
+"""Landlock: no file, no TCP or UDP, no socket of others and no signal to them, for this thread.
 
 A rule set that handles every right and grants none. It holds in the thread that calls and in
 those it starts afterwards. Source: https://docs.kernel.org/userspace-api/landlock.html
@@ -15,10 +15,10 @@ _CREATE_RULESET = 444
 _RESTRICT_SELF = 446
 _VERSION_QUERY = 1
 
-FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many access rights to files each ABI version knows: the lowest bits of a mask."""
-_NETWORK_SINCE, _NETWORK_RIGHTS = 4, 0b11
-_SCOPES_SINCE, _SCOPES = 6, 0b11
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16, 9: 17}
+NETWORK_RIGHTS = {4: 2, 10: 4}
+SCOPES = {6: 2}
+"""How many rights each ABI version knows, since which one: the lowest bits of a mask."""
 
 _libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
@@ -34,12 +34,15 @@ def abi() -> int:
 
 def attributes(version: int) -> bytes:
     """Make the rule set's attributes: everything that a kernel of this version can deny."""
-    files = max(count for since, count in FILE_RIGHTS.items() if since <= version)
-    network = _NETWORK_RIGHTS if version >= _NETWORK_SINCE else 0
-    scopes = _SCOPES if version >= _SCOPES_SINCE else 0
-    whole = pack("=QQQ", (1 << files) - 1, network, scopes)
+    masks = [_mask(rights, version) for rights in (FILE_RIGHTS, NETWORK_RIGHTS, SCOPES)]
     # an older kernel refuses a structure longer than its own
-    return whole[: 8 if version < _NETWORK_SINCE else 16 if version < _SCOPES_SINCE else 24]
+    known = [mask for mask in masks if mask]
+    return pack(f"={len(known)}Q", *known)
+
+
+def _mask(rights: dict[int, int], version: int) -> int:
+    counts = [count for since, count in rights.items() if since <= version]
+    return (1 << max(counts, default=0)) - 1
 
 
 def restrict() -> None:
