@@ -1,0 +1,128 @@
+"""Running attempts, each in a worker of its own, and saying what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, NamedTuple
+
+from llmspell_engines.codec import encode
+from llmspell_engines.host.launch import ForkLauncher
+from llmspell_engines.protocol import DONE, START
+from llmspell_testkit.hostile.attack import ATTEMPTS, OWNED, Report, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from llmspell_engines.host.process import Exit
+
+MIB = 1024 * 1024
+MEMORY_BYTES = 64 * MIB
+PLAIN = "attack_guest:AttackGuest"
+ENGINES = {
+    "lua": "lua_attack_guest:AttackGuest",
+    "javascript": "javascript_attack_guest:AttackGuest",
+}
+_PRINT = {"lua": "print('now')", "javascript": "console.log('now')"}
+_SPELLS = {
+    ENGINES[engine]: encode(
+        {
+            "name": "attack",
+            "source": source,
+            "params": {},
+            "env": {},
+            "seed": 1,
+            "clock_ms": 1_700_000_000_000,
+            "includes": {},
+            "bridges": {},
+            "limits": {
+                "depth": 64,
+                "nodes": 200_000,
+                "message_bytes": 16 * MIB,
+                "result_bytes": 10 * MIB,
+                "calls_in_flight": 64,
+            },
+        }
+    )
+    for engine, source in _PRINT.items()
+}
+
+
+class Outcome(NamedTuple):
+    """``open``, ``blocked`` with its errno, or ``died`` with its signal."""
+
+    kind: str
+    number: int | None = None
+
+
+class Arena:
+    """Makes attempts in workers with some layers of the lock; a zygote for each kind of worker."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare the stage in `folder`; zygotes start when they are needed."""
+        self.stage = Stage(folder)
+        self._runner = asyncio.Runner()
+        self._launchers: dict[tuple[str, tuple[str, ...]], ForkLauncher] = {}
+        self._controls: dict[str, Outcome] = {}
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the zygotes and the stage."""
+        for launcher in self._launchers.values():
+            self._runner.run(launcher.close())
+        self._runner.close()
+        self.stage.__exit__(kind, error, traceback)
+
+    def outcome(self, name: str, layers: Sequence[str], guest: str = PLAIN) -> Outcome:
+        """Make one attempt in a fresh worker."""
+        return self._runner.run(self._outcome(name, tuple(layers), guest))
+
+    def control(self, name: str) -> Outcome:
+        """Make the attempt in a worker without a lock; once for each attempt."""
+        if name not in self._controls:
+            self._controls[name] = self.outcome(name, ())
+        return self._controls[name]
+
+    async def _outcome(self, name: str, layers: tuple[str, ...], guest: str) -> Outcome:
+        launcher = self._launchers.setdefault((guest, layers), ForkLauncher(guest, layers))
+        worker = await launcher.launch(MEMORY_BYTES)
+        assert worker.about["layers"] == "+".join(layers), worker.about
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Report | Exit] = loop.create_future()
+
+        def heard(kind: int, _: int, payload: bytes) -> None:
+            if kind == DONE and not ended.done():
+                ended.set_result(Report.from_json(payload))
+
+        def died(exit_: Exit) -> None:
+            if not ended.done():
+                ended.set_result(exit_)
+
+        worker.attach(heard, died)
+        order = b"%s %s" % (name.encode(), self.stage.scene().to_json())
+        spell = _SPELLS.get(guest)
+        worker.send(START, 0, order if spell is None else order + b"\n" + spell)
+        try:
+            async with asyncio.timeout(20):
+                result = await ended
+        finally:
+            await worker.stop()
+        if isinstance(result, Report):
+            return Outcome(result.outcome, result.errno)
+        if result.code == OWNED:
+            return Outcome("open")
+        # anything else that ends a worker is a mistake of the attempt's own
+        expected = (signal.SIGSYS, signal.SIGSEGV)
+        assert result.signal in expected, f"{ATTEMPTS[name].name}: {result}\n{result.stderr}"
+        return Outcome("died", result.signal)
