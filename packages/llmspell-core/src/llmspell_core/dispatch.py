@@ -42,11 +42,19 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_SLEEP_MS = 24 * 3600 * 1000
 
 
-async def call(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
+async def call(
+    session: Session,
+    target: str | int,
+    method: str,
+    args: Sequence[Value],
+    *,
+    references: bool = True,
+) -> Value:
     """Answer one call of the script; every failure is an `LlmspellError`.
 
     `target` is a bridge's name or a handle's number. What ends the run (a limit, a budget) is
-    told to the session before it is raised.
+    told to the session before it is raised. Arguments without `references` need no second look,
+    which takes 0.1 s for the largest ones.
     """
     if session.fatal is not None:
         raise session.fatal
@@ -56,7 +64,7 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
     value: Value = None
     with span("bridge.call", {"llmspell.call": where}):
         try:
-            value = await _answer(session, target, method, args)
+            value = await _answer(session, target, method, args, references=references)
         except LlmspellError as raised:
             error = raised
         except asyncio.CancelledError:
@@ -79,11 +87,13 @@ async def call(session: Session, target: str | int, method: str, args: Sequence[
     raise error
 
 
-async def _answer(session: Session, target: str | int, method: str, args: Sequence[Value]) -> Value:
+async def _answer(
+    session: Session, target: str | int, method: str, args: Sequence[Value], *, references: bool
+) -> Value:
     owner: Any
     if target == RUNTIME:
         return await _runtime(session, method, args)
-    live = [_revive(session, arg) for arg in args]
+    live = [_revive(session, arg) for arg in args] if references else list(args)
     if isinstance(target, int):
         owner = session.handles.get(target)
         where = f"{owner.type_name}:{method}"

@@ -72,6 +72,11 @@ class Reading:
         return True
 
     @property
+    def references(self) -> bool:
+        """Whether the value holds handles, callbacks, builders or text records."""
+        return self._scan.references
+
+    @property
     def size(self) -> int:
         """Bytes of the payload."""
         return len(self._payload)

@@ -118,8 +118,6 @@ class FrameReader:
             if not flags and self._partial is None:
                 return kind, id, payload, clock_ms
             if self._partial is None:
-                # a bytearray, not a list of parts: 16 MiB in frames of one byte would cost
-                # the list 700 MB
                 self._partial = bytearray()
                 self._expected = (kind, id)
             self._partial += payload
@@ -150,8 +148,8 @@ class FrameReader:
             raise ProtocolViolation(f"unknown flags {flags:#x}")
         if length > FRAME_BYTES:
             raise ProtocolViolation(f"a frame of {length:,} bytes")
-        if flags and not length:
-            raise ProtocolViolation("an empty frame that says more follows")
+        if flags and length != FRAME_BYTES:
+            raise ProtocolViolation(f"a frame of {length:,} bytes that says more follows")
         if clock_ms and not self._clock:
             raise ProtocolViolation("a clock from a worker")
         if self._partial is not None:

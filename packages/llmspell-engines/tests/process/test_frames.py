@@ -98,6 +98,9 @@ def header(length: int = 0, kind: int = CALL, flags: int = 0, id: int = 1, clock
     return HEADER.pack(length, kind, flags, id, clock)
 
 
+CHUNK = header(FRAME_BYTES, flags=MORE) + bytes(FRAME_BYTES)
+
+
 @pytest.mark.parametrize(
     "stream",
     [
@@ -108,8 +111,10 @@ def header(length: int = 0, kind: int = CALL, flags: int = 0, id: int = 1, clock
         pytest.param(header(2**32 - 1), id="the largest length"),
         pytest.param(header(clock=1), id="a clock from a worker"),
         pytest.param(header(0, flags=MORE), id="an empty chunk"),
-        pytest.param(header(1, flags=MORE) + b"x" + header(id=2), id="another id inside"),
-        pytest.param(header(1, flags=MORE) + b"x" + header(kind=LOG), id="another kind inside"),
+        pytest.param(header(FRAME_BYTES - 1, flags=MORE), id="a chunk that is not full"),
+        pytest.param(CHUNK + header(id=2), id="another id inside"),
+        pytest.param(CHUNK + header(kind=LOG), id="another kind inside"),
+        pytest.param(CHUNK + header(0, kind=LOG, flags=MORE), id="a second one inside"),
     ],
 )
 def test_a_lie_is_a_violation(stream: bytes) -> None:
@@ -121,28 +126,27 @@ def test_a_lie_is_a_violation(stream: bytes) -> None:
 
 
 def test_an_endless_message_is_refused_at_the_bound() -> None:
-    """Chunks without end are refused once they exceed a message, whatever their size."""
+    """Chunks without end are refused once they exceed a message."""
     source = reader()
-    chunk = header(FRAME_BYTES, flags=MORE) + bytes(FRAME_BYTES)
     for _ in range(MESSAGE_BYTES // FRAME_BYTES):
-        source.feed(chunk)
+        source.feed(CHUNK)
         assert take_all(source) == []
-    source.feed(chunk)
+    source.feed(CHUNK)
     with pytest.raises(ProtocolViolation, match="larger than"):
         take_all(source)
 
 
-def test_chunks_of_one_byte_cost_their_size() -> None:
-    """Many chunks of one byte are held as their bytes, not as an object each."""
+def test_a_dripped_message_costs_its_size() -> None:
+    """A frame that arrives a few bytes at a time is held as its bytes, not as an object each."""
     source = reader()
-    chunk = (header(1, flags=MORE) + b"x") * 2_000
+    source.feed(header(FRAME_BYTES))
     tracemalloc.start()
     try:
-        for _ in range(20):
-            source.feed(chunk)
+        for _ in range(40_000):
+            source.feed(b"x")
             assert source.take() is None
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert source.pending_bytes == 40_000
+    assert source.pending_bytes == 40_000 + HEADER_BYTES
     assert peak < 400_000

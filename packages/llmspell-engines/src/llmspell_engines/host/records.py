@@ -131,7 +131,11 @@ class KnownErrors:
 
 
 def _forget_frames(error: BaseException) -> None:
-    """Let go of the variables in an error's tracebacks: a call's arguments, 16 MiB of them."""
+    """Let go of the variables in an error's tracebacks: a call's arguments, 16 MiB of them.
+
+    What it came from keeps its lines, for whoever looks for a mistake in a bridge.
+    """
+    error.__traceback__ = None
     seen: set[int] = set()
     chain: BaseException | None = error
     while chain is not None and id(chain) not in seen:

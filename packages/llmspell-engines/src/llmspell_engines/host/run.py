@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmspell_core import dispatch
 from llmspell_core.errors import (
@@ -20,14 +19,21 @@ from llmspell_core.errors import (
 from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import encode
-from llmspell_engines.host.calls import UNSENT_BYTES, Flow, OpenCall, call_parts, current_call
+from llmspell_engines.host.calls import (
+    UNSENT_BYTES,
+    Flow,
+    OpenCall,
+    call_parts,
+    current_call,
+    start,
+)
 from llmspell_engines.host.inbox import Inbox
 from llmspell_engines.host.invocations import Invocations
 from llmspell_engines.host.records import KnownErrors, from_record, to_record
 from llmspell_engines.host.wall_clock import WallClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from llmspell_core.session import Session
     from llmspell_core.values import Value
@@ -155,9 +161,9 @@ class Run:
             return
         self._in_flight[depth] += 1
         where = f"{target}.{method}" if isinstance(target, str) else method
-        call = self._calls[number] = OpenCall(where, depth, reading.weight)
+        call = self._calls[number] = OpenCall(where, depth, reading)
         self._flow.weigh(call.weight)
-        call.task = _start(self._loop, self._call(call, number, target, method, args))
+        call.task = start(self._loop, self._call(call, number, target, method, args))
         # again, for a task that is cancelled before it starts
         call.task.add_done_callback(lambda _: self._free(number))
 
@@ -166,10 +172,10 @@ class Run:
     ) -> None:
         current_call.set(call)
         try:
-            payload = encode(await dispatch.call(self._session, target, method, args))
+            references = call.references
+            value = await dispatch.call(self._session, target, method, args, references=references)
+            payload = encode(value)
         except LlmspellError as error:
-            # this frame is in the error's traceback, and the error is remembered
-            args = []
             self._free(number)
             self._answer_error(number, error)
             return
@@ -293,10 +299,3 @@ class Run:
 
 
 _LEVELS = frozenset({"log", "info", "warn", "error", "debug", "write"})
-
-
-def _start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Start a call's task; at once where Python can, which saves a turn of the loop."""
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)

@@ -23,7 +23,7 @@ HIGH_WATER_BYTES = 1024 * 1024
 """Unsent bytes above which `drain` waits."""
 # below the size from which malloc maps fresh pages for every read
 _READ_BYTES = 64 * 1024
-_BATCH = 64
+_BATCH = 16
 """Messages delivered in one turn of the loop, so that a flood does not starve other workers."""
 _LAST_BYTES = 4 * 1024 * 1024
 """The most that is read of a worker known to be dead: more than a socket holds."""
