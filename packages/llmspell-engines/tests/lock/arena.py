@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 MEMORY_BYTES = 64 * MIB
-PLAIN = "attack_guest:AttackGuest"
+PLAIN = "taken_over:AttackGuest"
 ENGINES = {
-    "lua": "lua_attack_guest:AttackGuest",
-    "javascript": "javascript_attack_guest:AttackGuest",
+    "lua": "taken_over_lua:AttackGuest",
+    "javascript": "taken_over_javascript:AttackGuest",
 }
 _PRINT = {"lua": "print('now')", "javascript": "console.log('now')"}
 _SPELLS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from arena import ENGINES, Outcome
-from table import EARNEST, HELD_BY_LOCK, ROWS
+from layers import EARNEST, HELD_BY_LOCK, ROWS
 
 from llmspell_engines.protocol import LAYERS
 from llmspell_engines.worker.lock import landlock

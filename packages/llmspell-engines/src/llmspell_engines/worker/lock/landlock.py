@@ -6,9 +6,10 @@ those it starts afterwards. Source: https://docs.kernel.org/userspace-api/landlo
 
 from __future__ import annotations
 
-import ctypes
 import os
 from struct import pack
+
+from llmspell_engines.worker.lock.kernel import call
 
 # the same on every machine: they are newer than the unified table of system calls
 _CREATE_RULESET = 444
@@ -20,8 +21,6 @@ NETWORK_RIGHTS = {4: 2, 10: 4}
 SCOPES = {6: 2}
 """How many rights each ABI version knows, since which one: the lowest bits of a mask."""
 
-_libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
-
 
 def abi() -> int:
     """Ask which version of the interface the kernel has.
@@ -29,7 +28,7 @@ def abi() -> int:
     Raises:
         OSError: none; ENOSYS if it is too old, EOPNOTSUPP if Landlock is switched off.
     """
-    return _call(_CREATE_RULESET, None, 0, _VERSION_QUERY)
+    return call(_CREATE_RULESET, None, 0, _VERSION_QUERY)
 
 
 def attributes(version: int) -> bytes:
@@ -52,23 +51,8 @@ def restrict() -> None:
         OSError: the kernel has no Landlock.
     """
     rules = attributes(abi())
-    ruleset = _call(_CREATE_RULESET, rules, len(rules), 0)
+    ruleset = call(_CREATE_RULESET, rules, len(rules), 0)
     try:
-        _call(_RESTRICT_SELF, ruleset, 0)
+        call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
-
-
-def _call(number: int, *arguments: int | bytes | None) -> int:
-    assert _libc is not None  # noqa: S101 - the lock asks on Linux alone
-    words = [
-        ctypes.c_void_p(None) if argument is None
-        else ctypes.c_char_p(argument) if isinstance(argument, bytes)
-        else ctypes.c_long(argument)
-        for argument in arguments
-    ]  # fmt: skip
-    result = int(_libc.syscall(ctypes.c_long(number), *words))
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result

@@ -11,6 +11,7 @@ import errno
 import os
 from struct import pack
 
+from llmspell_engines.worker.lock.kernel import call
 from llmspell_engines.worker.lock.policy import ALLOWED, DEADLY, MEMORY
 from llmspell_engines.worker.lock.syscalls import AARCH64, X86_64
 
@@ -110,16 +111,6 @@ def install() -> None:
         raise OSError(0, f"no filter for the machine {machine}")
     data = _assembled[machine]
     whole = Program(len(data) // 8, data)
-    libc = ctypes.CDLL(None, use_errno=True)
-    number = MACHINES[machine][2]
-    result = libc.syscall(
-        ctypes.c_long(number),
-        ctypes.c_long(_SET_MODE_FILTER),
-        ctypes.c_long(_TSYNC),
-        ctypes.byref(whole),
-    )
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    if result > 0:
-        raise OSError(0, f"thread {result} could not be given the filter")
+    thread = call(MACHINES[machine][2], _SET_MODE_FILTER, _TSYNC, whole)
+    if thread:
+        raise OSError(0, f"thread {thread} could not be given the filter")

@@ -5,7 +5,7 @@ What a script prints leaves on V8's own thread, so the attempt is made there.
 
 from __future__ import annotations
 
-import attack_guest
+import taken_over
 
 from llmspell_engines.javascript import guest
 from llmspell_engines.protocol import DONE, LOG, START
@@ -38,4 +38,4 @@ class AttackGuest(guest.JavaScriptGuest):
     def _hear(self, kind: int, id: int, payload: bytes) -> None:
         """Make the attempt in the middle of the script, on the thread that runs it."""
         if kind == LOG:
-            self._tell(DONE, 0, attack_guest.make_attempt(self._order))
+            self._tell(DONE, 0, taken_over.make_attempt(self._order))
