@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llmspell_cli import terminal
 from llmspell_cli.terminal import DIM, RED, YELLOW, paint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from llmspell_core.errors import LlmspellError
 
@@ -40,10 +41,11 @@ class Output:
         self.logs: list[dict[str, str]] = []
         self._terminal = {fd: os.isatty(fd) for fd in (OUT, ERR)}
         self._encoding = {OUT: _encoding(sys.stdout), ERR: _encoding(sys.stderr)}
-        self._colour = terminal.wants_colour(ERR)
+        self.colour = terminal.wants_colour(ERR)
         self._line_open = False
         self._document_written = False
         self._interrupted = False
+        self._held: list[tuple[str, str]] | None = None
 
     @classmethod
     def for_arguments(cls, args: Sequence[str]) -> Output:
@@ -57,13 +59,15 @@ class Output:
         """Show what the spell printed, or keep it for the document."""
         if self.json:
             self._keep(level, text)
+        elif self._held is not None:
+            self._held.append((level, text))
         elif level in _ON_STDOUT:
             self._write(OUT, text if level == "write" else text + "\n")
             if text or level == "log":
                 self._line_open = level == "write" and not text.endswith("\n")
         elif level == "error" or not self.quiet:
             style = _STYLES.get(level, "")
-            self._show(paint(self._clean(text), style, wanted=self._colour and bool(style)))
+            self._show(paint(self._clean(text), style, wanted=self.colour and bool(style)))
 
     def _keep(self, level: str, text: str) -> None:
         """Keep a log for the document; consecutive writes are one text."""
@@ -71,6 +75,25 @@ class Output:
             self.logs[-1]["text"] += text
         else:
             self.logs.append({"level": level, "text": text})
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold back what the spell prints within the block, in which the user is asked something.
+
+        It is no more than the spell's limit of output lets through.
+        """
+        self._held = []
+        try:
+            yield
+        finally:
+            kept, self._held = self._held, None
+            for level, text in kept:
+                self.log(level, text)
+
+    def ask(self, text: str) -> None:
+        """Show what the user is asked, which is clean already; the answer goes on its last line."""
+        self._close_line_on_terminal()
+        self._write(ERR, text, raw=True)
 
     def note(self, text: str) -> None:
         """Tell the user something that is neither result nor error."""
@@ -130,7 +153,7 @@ class Output:
         """Show an error to people alone, on stderr."""
         from llmspell_cli.show_error import error_text
 
-        self._show(error_text(error, colour=self._colour, clean=self._clean))
+        self._show(error_text(error, colour=self.colour, clean=self._clean))
         if self.debug:
             self.python_traceback(error)
 
@@ -138,7 +161,7 @@ class Output:
         """Show what is no `LlmspellError`: a usage error, an interruption, a mistake of ours."""
         from llmspell_cli.show_error import headline
 
-        text = headline("error", self._clean(message), colour=self._colour)
+        text = headline("error", self._clean(message), colour=self.colour)
         self._show(f"{text}\n{hint}" if hint else text)
         if self.json:
             from llmspell_cli.as_json import plain_error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from llmspell_core.spell import Spell
 if TYPE_CHECKING:
     from llmspell_cli.commands import App
     from llmspell_cli.trace import Trace
+    from llmspell_core.asking import Question
     from llmspell_core.runtime import Runtime
     from llmspell_core.source import Source
 
@@ -102,6 +104,8 @@ class SpellRun:
             options["defaults"] = {"model": self.given["model"]}
         if self.wants_stdin and self.reads_lines:
             options["stdin"] = stdin_lines()
+        if self.can_ask:
+            options["ask"] = self.ask
         if self.trace is not None:
             options.update(self.traced(self.trace, language, params))
         self.started = time.perf_counter()
@@ -147,6 +151,18 @@ class SpellRun:
     def wants_stdin(self) -> bool:
         """Whether standard input is the spell's: it says so, or the user does."""
         return bool(self.given["stdin"] or self.spell.header.needs.stdin)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits at the terminal and may be asked for a permission."""
+        busy = self.output.json or self.output.quiet or self.wants_stdin or os.environ.get("CI")
+        return not busy and sys.platform != "win32" and os.isatty(0) and os.isatty(2)
+
+    async def ask(self, question: Question) -> bool:
+        """Ask the user for a permission."""
+        from llmspell_cli.prompt import ask  # few spells want more than they were granted
+
+        return await ask(question, self.output, self.source.path)
 
     @property
     def reads_lines(self) -> bool:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # C0 but for newline and tab, DEL, C1; then the marks, embeddings, overrides and isolates with which
 # a text can show itself in another order than it is (Unicode TR 36, "bidirectional text spoofing").
@@ -34,3 +38,42 @@ def wants_colour(fd: int) -> bool:
 def paint(text: str, style: str, *, wanted: bool) -> str:
     """Colour `text` where colours are wanted."""
     return f"\x1b[{style}m{text}\x1b[0m" if wanted and text else text
+
+
+def visible(text: str) -> str:
+    """Write a text that somebody else chose in one line, with escapes for all that cannot be seen.
+
+    Not only controls and bidirectional marks: what has no width, or is a space of another kind, would
+    make the name that is granted another one than the name that is read.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, columns: int) -> str:
+    """Cut a text that is too wide in its middle: of a path and of a host, the end says most."""
+    if sum(map(_columns, text)) <= columns:
+        return text
+    head = _fitting(text, columns // 3)
+    tail = _fitting(reversed(text), columns - columns // 3 - 1)
+    return f"{head}…{tail[::-1]}"
+
+
+def _fitting(text: Iterable[str], columns: int) -> str:
+    found: list[str] = []
+    for character in text:
+        columns -= _columns(character)
+        if columns < 0:
+            break
+        found.append(character)
+    return "".join(found)
+
+
+def _columns(character: str) -> int:
+    """Count the columns that a character takes at most."""
+    if character.isascii():
+        return 1
+    from unicodedata import east_asian_width
+
+    return 2 if east_asian_width(character) in "WF" else 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 MAX_PARTS = 8
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'"""(?:[^\\]|\\.)*?"""(?!")'
     r"|'''.*?'''(?!')"
     r"|\"\"\"|'''"  # a string that is never closed
@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     r"|[\[\]{}=.,\"'\n]",
     re.DOTALL,
 )
+"""What a TOML text is made of, spaces apart; see `key_lines`."""
 _UNCLOSED = ('"', "'", '"""', "'''")
 _MARKS = "[]{}=.,\n"
 
@@ -88,7 +89,7 @@ def _steps(text: str) -> Iterator[tuple[str, Path, int]]:
     line = 1
     parts: list[str] = []
     joined = False
-    for found in _TOKEN.finditer(text):
+    for found in TOKEN.finditer(text):
         mark = found[0]
         if mark in _UNCLOSED:
             return
@@ -98,14 +99,15 @@ def _steps(text: str) -> Iterator[tuple[str, Path, int]]:
             yield mark, tuple(parts), line
             parts, joined = [], False
         elif not mark.startswith("#"):
-            parts = [*parts, _name(mark)] if joined else [_name(mark)]
+            parts = [*parts, name_of(mark)] if joined else [name_of(mark)]
             joined = False
             if len(parts) > MAX_PARTS:
                 raise TooDeepError(line)
         line += mark.count("\n")
 
 
-def _name(token: str) -> str:
+def name_of(token: str) -> str:
+    """Read a bare or a quoted key."""
     if token[0] not in "\"'":
         return token
     if token.startswith(('"""', "'''")) or "\\" not in token or token[0] == "'":
