@@ -49,7 +49,12 @@ MAX_SECONDS = 1e9
 MAX_USD = 1e9
 
 Text = Annotated[
-    str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*\Z")
+    str,
+    Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z",
+    ),
 ]
 Name = Annotated[
     str,

@@ -72,8 +72,8 @@ def _into_list(text: str, start: int, end: int, names: Sequence[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Write a text as TOML does: JSON's form is one of its own."""
-    return msgspec.json.encode(name).decode()
+    """Write a text as TOML does: JSON's form is one of its own, but for DEL."""
+    return msgspec.json.encode(name).decode().replace("\x7f", "\\u007f")
 
 
 def _places(text: str) -> tuple[dict[Path, tuple[int, int]], dict[Path, int]]:
