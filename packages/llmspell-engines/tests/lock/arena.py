@@ -6,7 +6,8 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
-from llmspell_engines.codec import encode
+from spells import MIB, PRINT, start
+
 from llmspell_engines.host.launch import ForkLauncher
 from llmspell_engines.protocol import DONE, START
 from llmspell_testkit.hostile.attack import ATTEMPTS, OWNED, Report, Stage
@@ -19,36 +20,13 @@ if TYPE_CHECKING:
 
     from llmspell_engines.host.process import Exit
 
-MIB = 1024 * 1024
 MEMORY_BYTES = 64 * MIB
 PLAIN = "taken_over:AttackGuest"
 ENGINES = {
     "lua": "taken_over_lua:AttackGuest",
     "javascript": "taken_over_javascript:AttackGuest",
 }
-_PRINT = {"lua": "print('now')", "javascript": "console.log('now')"}
-_SPELLS = {
-    ENGINES[engine]: encode(
-        {
-            "name": "attack",
-            "source": source,
-            "params": {},
-            "env": {},
-            "seed": 1,
-            "clock_ms": 1_700_000_000_000,
-            "includes": {},
-            "bridges": {},
-            "limits": {
-                "depth": 64,
-                "nodes": 200_000,
-                "message_bytes": 16 * MIB,
-                "result_bytes": 10 * MIB,
-                "calls_in_flight": 64,
-            },
-        }
-    )
-    for engine, source in _PRINT.items()
-}
+_SPELLS = {ENGINES[engine]: start(source) for engine, source in PRINT.items()}
 
 
 class Outcome(NamedTuple):
