@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     _Frame: TypeAlias = tuple[Callable[[int], int], str | int | None]
     """What reads on once its child was read, and the child's place in it, for an error's path."""
 
-EXT_NODES = 20
+EXT_NODES = 50
 """Values that an extension value counts for: a function of ours reads each."""
-WIDE_BYTES = 64 * 1024
-"""Size from which a text is looked at for whether it needs more memory than it has bytes."""
 
 _FIXED: dict[int, int] = {
     0xC0: 1,
@@ -261,8 +259,8 @@ class Scan:
             return self._container(start, length, depth, of_list=head <= 0xDD)  # noqa: PLR2004
         if head in _LONG_EXTS:
             return self._ext(start, length, depth)
-        if length >= WIDE_BYTES and head in _LONG_TEXTS:
-            self.wide_bytes += 0 if self.data[start : start + length].isascii() else length
+        if head in _LONG_TEXTS and not self.data[start : start + length].isascii():
+            self.wide_bytes += length
         return start + length
 
     def _container(self, at: int, length: int, depth: int, *, of_list: bool) -> int:

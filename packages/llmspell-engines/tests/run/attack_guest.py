@@ -83,7 +83,7 @@ class AttackGuest:
 
     def many_text_records(self) -> None:
         record = bytes(msgspec.msgpack.encode(msgspec.msgpack.Ext(3, pack({"content": ""}))))
-        self.again(64, "take", b"\xdd" + (8000).to_bytes(4, "big") + record * 8000)
+        self.again(64, "take", b"\xdd" + (3800).to_bytes(4, "big") + record * 3800)
 
     def megabytes(self) -> None:
         self.again(64, "take", wide(15 * MIB))
