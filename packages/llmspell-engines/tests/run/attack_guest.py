@@ -96,10 +96,8 @@ class AttackGuest:
             for at in range(len(frame)):
                 os.write(3, frame[at : at + 1])
 
-    def chunks_of_one_byte(self) -> None:
-        chunk = p.HEADER.pack(1, p.CALL, p.MORE, 1, 0) + b"x"
-        while True:
-            os.write(3, chunk * 1000)
+    def a_chunk_that_is_not_full(self) -> None:
+        os.write(3, p.HEADER.pack(1, p.CALL, p.MORE, 1, 0) + b"x")
 
     def releases(self) -> None:
         while True:
@@ -147,6 +145,33 @@ class AttackGuest:
         answer = b"\xdd" + (66_000).to_bytes(4, "big") + b"\x81\xa1k\xcd\1\1" * 66_000
         self.arrive = lambda kind, id: self.emit(p.RETURN, id, answer)
         self.call("gather", FUNCTION, 100)
+
+    def unread_errors(self) -> None:
+        while True:
+            self.call_raw("x" * 200, b"\x05")
+
+    def heavy_call_with_a_function(self) -> None:
+        """Give a call as much as the host may hold, and answer the function it calls."""
+        self.arrive = self._answer
+        self.number += 1
+        args = b"\x92" + wide(12 * MIB) + pack(FUNCTION)
+        self.emit(p.CALL, self.number, b"\x93" + pack("demo") + pack("lend") + args)
+
+    def _answer(self, kind: int, id: int) -> None:
+        if kind == p.INVOKE:
+            self.emit(p.RETURN, id, pack("returned"))
+        else:
+            self.emit(p.DONE, 0, pack("done"))
+
+    def leave_a_child(self) -> None:
+        """End, and leave somebody behind who goes on writing where this one's words stood."""
+        if os.fork() == 0:
+            try:
+                while True:
+                    os.write(3, b"\0\0\0\6\x44\0\0\0\0\0\0\0\0\0\x92\xa3log\xa0")
+            finally:
+                os._exit(0)
+        os._exit(3)
 
     def endless_message(self) -> None:
         chunk = p.HEADER.pack(MIB, p.LOG, p.MORE, 0, 0) + bytes(MIB)

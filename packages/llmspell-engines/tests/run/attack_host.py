@@ -70,6 +70,11 @@ class Demo(Bridge):
         await asyncio.Event().wait()
 
     @method()
+    async def lend(self, value: Any, function: Callback) -> Any:
+        """Call a function while holding a value."""
+        return await function(1)
+
+    @method()
     async def gather(self, function: Callback, count: int) -> list[Any]:
         """Call a function so many times at once, and hold what it answers."""
         answers = [await function(n) for n in range(count)]

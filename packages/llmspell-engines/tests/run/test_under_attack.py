@@ -1,0 +1,119 @@
+"""A host under attack by one worker: the others go on, and what it holds stays under a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmspell_core import EngineConfig, LimitError, Limits, LlmspellError, Session
+from llmspell_engines.host import run as run_module
+from llmspell_engines.host.calls import HOST_BYTES_PER_WORKER
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from attack_host import CALLS, AttackEngine, Demo, GoodEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.anyio
+HOST = Path(__file__).with_name("attack_host.py")
+TIMED_OUT = "limit: the spell ran longer than 2 s"
+CONFIG = EngineConfig(spares=0, isolation="process")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio."""
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("attack", "ended"),
+    [
+        ("flood_of_logs", TIMED_OUT),
+        ("flood_of_calls", TIMED_OUT),
+        ("flood_of_errors", TIMED_OUT),
+        ("nested_lists", TIMED_OUT),
+        ("many_text_records", TIMED_OUT),
+        ("megabytes", TIMED_OUT),
+        ("drip", TIMED_OUT),
+        ("releases", TIMED_OUT),
+        ("half_a_frame", TIMED_OUT),
+        ("half_a_header", TIMED_OUT),
+        ("hang_up", "internal: spell: the script engine ended unexpectedly"),
+        ("heap_of_maps", TIMED_OUT),
+        ("heap_of_texts", TIMED_OUT),
+        ("failing_calls", TIMED_OUT),
+        ("unread_answers", "limit: the spell left more than 128 MiB of answers unread"),
+        ("heap_of_returns", "limit: the spell gave more than 64 MiB of arguments"),
+        ("endless_message", "internal: spell: the script engine ended unexpectedly: protocol"),
+    ],
+)
+async def test_others_go_on_and_memory_is_bounded(
+    attack: str, ended: str, record_property: Callable[[str, Any], None]
+) -> None:
+    """Beside an attack of two seconds good spells of 50 calls give their answers, in bounded memory."""
+    async with asyncio.timeout(50):
+        host = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HOST),
+            attack,
+            "2",
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        said, _ = await host.communicate()
+    report = json.loads(said)
+    record_property("report", report)
+    assert report["attack"].startswith(ended)
+    assert report["beside"]["count"] >= 3
+    assert report["beside"]["right"] == report["beside"]["count"]
+    assert report["after"] == CALLS
+    assert report["held_bytes"] < HOST_BYTES_PER_WORKER
+    if ended == TIMED_OUT:
+        assert not report["attack_ended_first"]
+
+
+async def attacked(attack: str, **limits: Any) -> Any:
+    """Run one attack in this process."""
+    session = Session(bridges={"demo": Demo()}, name="bad.x", limits=Limits(**limits))
+    async with asyncio.timeout(30), await AttackEngine.create(CONFIG) as engine:
+        try:
+            return await engine.execute(attack, session=session)
+        finally:
+            await session.close()
+
+
+async def test_unread_errors_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that never reads the errors of its calls is ended like one that reads no results."""
+    monkeypatch.setattr(run_module, "UNSENT_BYTES", 1 << 20)
+    with pytest.raises(LimitError) as caught:
+        await attacked("unread_errors", timeout_s=25.0)
+    assert caught.value.limit == "unread_answers"
+
+
+async def test_a_call_that_weighs_much_can_call_back() -> None:
+    """A worker that is held back for its arguments is read while the host waits for its function."""
+    assert await attacked("heavy_call_with_a_function", timeout_s=20.0) == "done"
+
+
+async def test_a_chunk_that_is_not_full_ends_the_worker() -> None:
+    """A frame that says more follows is full, so that a message has sixteen of them at most."""
+    with pytest.raises(LlmspellError, match="a frame of 1 bytes that says more follows"):
+        await attacked("a_chunk_that_is_not_full", timeout_s=20.0)
+
+
+async def test_a_dead_workers_child_is_not_listened_to() -> None:
+    """Whoever inherited a dead worker's socket cannot keep its run open, nor the host busy."""
+    async with asyncio.timeout(30), await GoodEngine.create(CONFIG) as engine:
+        with pytest.raises(LlmspellError, match="crashed: exit code 3"):
+            await attacked("leave_a_child", timeout_s=20.0)
+        session = Session(bridges={"demo": Demo()}, name="good.g")
+        assert await engine.execute("", {"calls": 3}, session=session) == 3
