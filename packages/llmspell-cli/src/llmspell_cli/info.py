@@ -22,8 +22,13 @@ GUEST_GLOBALS = ("async", "console", "env", "json", "math", "params", "util")
 def _info(ctx: click.Context, /, topic: str | None, **_: Any) -> None:
     app: App = ctx.obj
     if topic is None:
-        document = {"engines": _engines(), "bridges": _bridges(), "globals": list(GUEST_GLOBALS)}
-        text = f"{_engines_text()}\n\n{_bridges_text()}"
+        document = {
+            "engines": _engines(),
+            "bridges": _bridges(),
+            "globals": list(GUEST_GLOBALS),
+            "policies": _policies(),
+        }
+        text = "\n\n".join(filter(None, (_engines_text(), _bridges_text(), _policies_text())))
     elif topic == "engines":
         document, text = {"engines": _engines()}, _engines_text()
     elif topic == "config":
@@ -113,6 +118,17 @@ def _bridges_text() -> str:
     if len(lines) == 1:
         lines = ["No bridge is installed."]
     return "\n".join([*lines, "", f"In every spell: {', '.join(GUEST_GLOBALS)}."])
+
+
+def _policies() -> list[dict[str, Any]]:
+    """List the installed policies, importing none: what is broken has to be listed as well."""
+    plugins = sorted(installed("llmspell.policies").values(), key=lambda it: it.name)
+    return [{"name": it.name, "distribution": it.distribution} for it in plugins]
+
+
+def _policies_text() -> str:
+    lines = [f"  {it['name']}: from {it['distribution']}" for it in _policies()]
+    return "\n".join(["Policies, which take away from every run:", *lines]) if lines else ""
 
 
 def _bridge(name: str) -> type[Bridge]:
