@@ -27,6 +27,7 @@ class Collected:
         self.cost_usd: float | None = None
         self.metadata: dict[str, Any] = {"provider": model.provider}
         self._calls: dict[int, dict[str, str]] = {}
+        self._thinking: list[dict[str, Any]] = []
         self._pieces: list[str] = []
 
     def take_response(self, response: Any) -> None:
@@ -80,6 +81,8 @@ class Collected:
         if calls:
             message["tool_calls"] = calls
             fields["tool_calls"] = calls
+        if any(block.get("signature") or block.get("data") for block in self._thinking):
+            message["metadata"] = {"thinking": self._thinking}
         if self.reasoning:
             fields["reasoning"] = self.reasoning
         if parse and not calls:
@@ -116,6 +119,8 @@ class Collected:
         reasoning = getattr(delta, "reasoning_content", None) or ""
         self._pieces.append(text)
         self.reasoning += reasoning
+        for block in getattr(delta, "thinking_blocks", None) or ():
+            self._take_thinking(dict(block))
         for position, call in enumerate(getattr(delta, "tool_calls", None) or ()):
             index = getattr(call, "index", None)
             slot = position if index is None else index
@@ -124,6 +129,16 @@ class Collected:
             entry["name"] = entry["name"] or call.function.name or ""
             entry["arguments"] += call.function.arguments or ""
         return text, reasoning
+
+    def _take_thinking(self, block: dict[str, Any]) -> None:
+        """Keep a block of signed thinking: whole, or the pieces of it that a stream brings."""
+        last = self._thinking[-1] if self._thinking else {}
+        goes_on = block.get("type") == last.get("type") == "thinking" and not last.get("signature")
+        if not goes_on:
+            self._thinking.append(block)
+            return
+        last["thinking"] = f"{last.get('thinking') or ''}{block.get('thinking') or ''}"
+        last["signature"] = block.get("signature") or ""
 
     def _describe(self, response: Any) -> None:
         if getattr(response, "id", None):

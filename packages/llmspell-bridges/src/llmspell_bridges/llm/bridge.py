@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
+from llmspell_bridges.llm.agent_methods import AgentMethods
 from llmspell_bridges.llm.answer import embedding_record
 from llmspell_bridges.llm.catalogue import listing
 from llmspell_bridges.llm.importing import litellm_ready
@@ -34,19 +35,19 @@ from llmspell_bridges.llm.params import (
     Tools,
     TopP,
 )
-from llmspell_bridges.llm.request import arguments, estimated_tokens, text_tokens
+from llmspell_bridges.llm.prepared import prepared
+from llmspell_bridges.llm.request import text_tokens
 from llmspell_bridges.llm.serving import Wishes
 from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL
 from llmspell_bridges.llm.types import Request
-from llmspell_bridges.policy.network import NetPolicy, canonical_host
 from llmspell_core import CallContext, TextRecord, ValidationError, method
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.call import ModelCall
 
 
-class LlmBridge(MakingMethods, JudgingMethods):
-    """Language models through litellm: text, embeddings, images, sound, moderation, ranking."""
+class LlmBridge(AgentMethods, MakingMethods, JudgingMethods):
+    """Language models through litellm: text, agents, embeddings, images, sound, moderation, ranking."""
 
     @method(
         effects=("model",),
@@ -106,7 +107,7 @@ class LlmBridge(MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = await _built(request, ctx)
+        built, tokens = await prepared(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
         return await serving.complete(built, tokens, parse="response_format" in built)
 
@@ -168,7 +169,7 @@ class LlmBridge(MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = await _built(request, ctx)
+        built, tokens = await prepared(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
         answer = serving.stream(built, tokens, parse="response_format" in built)
         async with aclosing(answer) as pieces:
@@ -231,18 +232,3 @@ class LlmBridge(MakingMethods, JudgingMethods):
         """List the models that can be used here: local ones, and those there is a key for."""
         litellm = await litellm_ready()
         return listing(litellm, self.settings, ctx.session.permissions, provider, mode)
-
-
-async def _built(request: Request, ctx: CallContext) -> tuple[dict[str, Any], int]:
-    """Check a request, and the hosts of its images; estimate its tokens."""
-    hosts: list[tuple[str, int]] = []
-    built = arguments(request, lambda host, port: hosts.append((canonical_host(host), port)))
-    if hosts:
-        policy = NetPolicy(lambda: ctx.session.permissions)
-
-        async def check() -> None:
-            for host, port in hosts:
-                policy.check_host(host, port, ctx.where)
-
-        await ctx.session.permitted(check, ctx.where)
-    return built, estimated_tokens(built["messages"])

@@ -31,9 +31,10 @@ def part_of(
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     if isinstance(part, AudioPart):
-        _check_data(part.data, part.mime_type, ("audio",), path, where)
-        form = plain_mime(part.mime_type).rpartition("/")[2]
-        sound = {"data": b64encode(part.data).decode(), "format": _FORMATS.get(form, form)}
+        data, mime_type = _data_of(part, path, where)
+        _check_data(data, mime_type, ("audio",), path, where)
+        form = plain_mime(mime_type).rpartition("/")[2]
+        sound = {"data": b64encode(data).decode(), "format": _FORMATS.get(form, form)}
         return {"type": "input_audio", "input_audio": sound}
     if isinstance(part, FilePart):
         return {"type": "file", "file": _file(part, path, where)}
@@ -41,14 +42,27 @@ def part_of(
 
 
 def _file(part: FilePart, path: str, where: str) -> dict[str, Any]:
-    _check_data(part.data, part.mime_type, (), path, where)
+    data, mime_type = _data_of(part, path, where)
+    _check_data(data, mime_type, (), path, where)
     # OpenAI takes no file without a name.
-    name = part.name or f"file.{plain_mime(part.mime_type).rpartition('/')[2][:20]}"
-    return {
-        "file_data": _data_url(part.data, part.mime_type),
-        "format": part.mime_type,
-        "filename": name,
-    }
+    name = part.name or f"file.{plain_mime(mime_type).rpartition('/')[2][:20]}"
+    return {"file_data": _data_url(data, mime_type), "format": mime_type, "filename": name}
+
+
+def _data_of(part: AudioPart | FilePart, path: str, where: str) -> tuple[bytes, str]:
+    """Read what a part holds, and of which type it is: as bytes, or in a data URL."""
+    if (part.data is None) == (part.url is None):
+        raise _wrong(path, where, "it needs `data`, or `url`: one of the two")
+    if part.data is not None:
+        return part.data, part.mime_type
+    head, comma, body = (part.url or "").partition(",")
+    mime_type, _, encoding = head.removeprefix("data:").rpartition(";")
+    if not (head.startswith("data:") and comma and encoding == "base64"):
+        raise _wrong(f"{path}.url", where, "expected data:TYPE;base64,…")
+    try:
+        return b64decode(body, validate=True), mime_type
+    except binascii.Error:
+        raise _wrong(f"{path}.url", where, "what follows `base64,` is not base64") from None
 
 
 def _image(

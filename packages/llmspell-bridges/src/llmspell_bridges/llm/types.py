@@ -43,16 +43,18 @@ class ImageUrlPart(_Record, frozen=True, kw_only=True, tag="image_url"):
 
 
 class AudioPart(_Record, frozen=True, kw_only=True, tag="audio"):
-    """Sound, as bytes in `data`; `mime_type` such as ``audio/wav``."""
+    """Sound, as bytes in `data`, or in `url`, a data URL; `mime_type` such as ``audio/wav``."""
 
-    data: bytes
+    data: bytes | None = None
+    url: str | None = None
     mime_type: str = "audio/wav"
 
 
 class FilePart(_Record, frozen=True, kw_only=True, tag="file"):
-    """A document, as bytes in `data`; `mime_type` such as ``application/pdf``."""
+    """A document, as bytes in `data`, or in `url`, a data URL; `mime_type` as of a PDF."""
 
-    data: bytes
+    data: bytes | None = None
+    url: str | None = None
     mime_type: str = "application/pdf"
     name: str | None = None
 

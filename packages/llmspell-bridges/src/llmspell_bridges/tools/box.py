@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary, ref
 from llmspell_bridges.tools import arguments as args_
 from llmspell_bridges.tools.failure import failed
 from llmspell_bridges.tools.handle import ToolHandle
-from llmspell_bridges.tools.script import ScriptTool
+from llmspell_bridges.tools.script import Definition, ScriptTool
 from llmspell_core import (
     Callback,
     CallContext,
@@ -23,17 +23,19 @@ from llmspell_core import (
     ToolError,
     ValidationError,
 )
-from llmspell_core.convert import to_value
+from llmspell_core.convert import convert, to_value
 from llmspell_core.registry import installed
 from llmspell_core.signature import nearest
 from llmspell_core.telemetry import span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from llmspell_bridges.tools.tool import Tool
     from llmspell_core import Session, Value
     from llmspell_core.registry import Plugin
+
+    Approve = Callable[[dict[str, Any]], Awaitable[str | None]]
 
 GROUP = "llmspell.tools"
 RESERVED = frozenset({"define", "execute", "health", "list", "schema", "validate"})
@@ -88,7 +90,7 @@ class ToolBox(Handle):
         Raises:
             ValidationError: its name is no name, or an installed tool's.
         """
-        self._check_name(tool.name)
+        self.check_name(tool.name)
         self._tools[tool.name] = tool
         return ToolHandle(self, tool)
 
@@ -109,7 +111,7 @@ class ToolBox(Handle):
             ValidationError: its name or its schema is none.
         """
         async with self._turn:  # whoever asks for the name meanwhile waits
-            self._check_name(name, where)
+            self.check_name(name, where)
             try:
                 schema = await args_.object_schema(parameters)
             except ValueError as error:
@@ -118,7 +120,12 @@ class ToolBox(Handle):
             tool = ScriptTool(name, description, schema, handler, timeout_s)
             return self.add(tool) if add else ToolHandle(self, tool)
 
-    def _check_name(self, name: str, where: str = "tools.define") -> None:
+    def check_name(self, name: str, where: str = "tools.define") -> None:
+        """Refuse what can be no tool's name, or is an installed one's.
+
+        Raises:
+            ValidationError: it says why.
+        """
         if not _NAME.fullmatch(name):
             what = "letters, digits, `_` and `-`, at most 64, not starting with a digit"
         elif name in RESERVED:
@@ -148,6 +155,37 @@ class ToolBox(Handle):
             raise ValidationError(f"unknown tool `{name[:80]}`{nearest(name[:80], self.names())}")
         return found
 
+    async def resolve(self, item: object, where: str) -> Tool:
+        """Find the tool that one item of a list of tools stands for.
+
+        An item is a name, a tool that a script holds, or a definition with a `handler`; a tool so
+        defined is not callable by name.
+
+        Raises:
+            ValidationError: it is none of these, or there is no such tool; `where` says whose list.
+        """
+        if isinstance(item, str):
+            return await self.get(item)
+        if isinstance(item, ToolHandle):
+            return item.tool
+        if isinstance(item, dict):
+            given = convert(item, Definition, argument="tools", where=where)
+            made = await self.define(
+                given.name,
+                given.description,
+                given.parameters,
+                given.handler,
+                given.timeout_s,
+                where=where,
+                add=False,
+            )
+            return made.tool
+        text = (
+            f"bad argument `tools` to `{where}`: expected names, tools, or definitions with "
+            f"`name` and `handler`, got {type(item).__name__}"
+        )
+        raise ValidationError(text, argument="tools")
+
     async def _load(self, plugin: Plugin) -> Tool:
         from llmspell_bridges.tools.loading import load
 
@@ -164,20 +202,25 @@ class ToolBox(Handle):
         effects = tool.effects if permission is None else (permission[0], *tool.effects)
         return CallContext(self.session, f"tools.{tool.name}", effects)
 
-    async def call(self, tool: Tool | str, arguments: dict[str, Any]) -> Value:
+    async def call(
+        self, tool: Tool | str, arguments: dict[str, Any], approve: Approve | None = None
+    ) -> Value:
         """Call a tool: permitted, checked, counted, bounded, and its failure told as one.
+
+        `approve` is asked with the checked arguments before the call is made, and gives None, or
+        why it may not be.
 
         Raises:
             ValidationError: no such tool, or its arguments do not fit; nothing was called.
             PermissionDeniedError: the run was not granted it, or what the tool needs.
             BudgetError: there were as many tool calls as the budget allows.
-            ToolError: it failed, took too long, or answered what is no data; its `cause` says why.
+            ToolError: it was not approved, failed, took too long, or answered what is no data.
         """
         found = await self.get(tool) if isinstance(tool, str) else tool
         started, outcome, answer = time.perf_counter(), "cancelled", None
         with span("tool.call", {"llmspell.tool": found.name}):
             try:
-                answer = await self._call(found, arguments)
+                answer = await self._call(found, arguments, approve)
                 outcome = "ok"
             except LlmspellError as error:
                 outcome, answer = error.kind, error.message
@@ -195,11 +238,14 @@ class ToolBox(Handle):
                 )
         return answer
 
-    async def _call(self, tool: Tool, arguments: dict[str, Any]) -> Value:
+    async def _call(self, tool: Tool, arguments: dict[str, Any], approve: Approve | None) -> Value:
         ctx = self.context(tool)
         if tool.permission is not None:
             await ctx.ask(*tool.permission)
         fitting = await args_.checked(tool, arguments)
+        why_not = None if approve is None else await approve(fitting)
+        if why_not is not None:
+            raise ToolError(f"the tool `{tool.name}` was not called: {why_not}", tool=tool.name)
         self.session.ledger.count_tool_call()
         clock = asyncio.timeout(tool.timeout_s)
         try:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from llmspell_bridges.tools.tool import Tool
+from llmspell_core import Callback
 
 if TYPE_CHECKING:
-    from llmspell_core import Callback, CallContext
+    from llmspell_core import CallContext
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool as a script writes it where it is used."""
+
+    name: str
+    handler: Callback
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+    timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class ScriptTool(Tool):
