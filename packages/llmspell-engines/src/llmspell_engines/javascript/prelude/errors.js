@@ -86,7 +86,9 @@ function shortened(text) {
 
 function isError(value) {
   try {
-    return typeof value === "object" && value !== null && isInstance(RealError, value);
+    // a script can change what SpellError inherits from
+    return isSpellError(value) ||
+      (typeof value === "object" && value !== null && isInstance(RealError, value));
   } catch {
     return false;
   }

@@ -114,8 +114,8 @@ function readMap(input, length) {
   const object = {};
   for (let i = 0; i < length; i++) {
     const name = read(input);
-    // assigning would set the prototype
-    if (name === "__proto__") define(object, name, read(input), true);
+    // assigning would set the prototype, or call a setter that a script planted
+    if (name in ObjectPrototype) define(object, name, read(input), true);
     else object[name] = read(input);
   }
   return object;
