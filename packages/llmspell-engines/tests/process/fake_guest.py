@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 
 from llmspell_engines.protocol import CALL, DONE, LOG, START
 
@@ -54,6 +55,13 @@ class FakeGuest:
         self.emit(LOG, 0, b"spinning")
         while True:
             pass
+
+    def burn(self, seconds: str) -> None:
+        """Use processor time."""
+        end = time.process_time() + float(seconds)
+        while time.process_time() < end:
+            pass
+        self.say("burnt")
 
     def fds(self, _: str) -> None:
         """Name every open descriptor by what it is; a worker may not list /proc/self/fd."""

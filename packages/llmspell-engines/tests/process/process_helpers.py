@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmspell_engines.host import Watcher
 from llmspell_engines.host.launch import ExecLauncher, ForkLauncher, ThreadLauncher
 from llmspell_engines.protocol import DONE, START
 
@@ -56,6 +57,20 @@ class Talk:
     async def ask(self, order: str) -> str:
         self.tell(order)
         return (await self.hear()).decode()
+
+
+class NoWatcher(Watcher):
+    """Leaves every limit to the kernel."""
+
+    def watch(self, worker: Worker, memory_bytes: int | None) -> None:
+        """Watch nothing."""
+
+
+async def until_unwatched(watcher: Watcher) -> None:
+    """Wait until the thread has seen that every worker it watched has ended."""
+    async with asyncio.timeout(10):
+        while not watcher.asleep:  # noqa: ASYNC110 - a thread tells nobody that it sleeps
+            await asyncio.sleep(0)
 
 
 async def readable(fd: int, timeout_s: float = 10.0) -> None:

@@ -46,8 +46,13 @@ class Timer:
 def clock(timeout_s: float | None) -> tuple[Loop, WallClock, list[float]]:
     """Make a clock, and the list of the times at which it ended a run."""
     loop, ended = Loop(), list[float]()
-    made = WallClock(loop, timeout_s, lambda: ended.append(loop.now_s))  # type: ignore[arg-type]  # as much of a loop as it needs
+    made = made_clock(loop, timeout_s, lambda: ended.append(loop.now_s), lambda _: None)
     return loop, made, ended
+
+
+def made_clock(loop: Loop, timeout_s: float | None, on_end: Any, on_left: Any) -> WallClock:
+    """Make a clock on a loop that is set by hand."""
+    return WallClock(loop, timeout_s, on_end, on_left)  # type: ignore[arg-type]  # as much of a loop as it needs
 
 
 def test_it_ends_the_run_in_time() -> None:
@@ -88,3 +93,15 @@ def test_an_unlimited_clock_calls_nothing() -> None:
     made.hold(True)  # noqa: FBT003 - as the session does
     made.hold(False)  # noqa: FBT003 - as the session does
     assert loop.timers == []
+
+
+def test_who_holds_the_worker_knows_what_is_left() -> None:
+    """From the start, nothing while it is held, then what is left, and nothing after the end."""
+    loop, left = Loop(), list[float | None]()
+    made = made_clock(loop, 3.0, lambda: None, left.append)
+    loop.pass_s(1.0)
+    made.hold(True)  # noqa: FBT003 - as the session does
+    loop.pass_s(1000.0)
+    made.hold(False)  # noqa: FBT003 - as the session does
+    made.end()
+    assert left == [3.0, None, 2.0, None]

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from llmspell_engines.host.memory import MemoryPoller
+from llmspell_engines.host.watch import Watcher
 from llmspell_engines.host.worker import WorkerStartError
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Pool:
         *,
         spares: int = 1,
         memory_bytes: int | None = None,
-        poller: MemoryPoller | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """Nothing starts before the pool is entered, or first asked."""
         self.memory_bytes = memory_bytes
         self.spares = spares
         self._launcher = launcher
-        self._poller = poller or MemoryPoller()
+        self._watcher = watcher or Watcher()
         self._workers: set[Worker] = set()
         self._idle: deque[Worker] = deque()
         self._waiting: deque[asyncio.Future[Worker]] = deque()
@@ -125,6 +125,7 @@ class Pool:
         if self._launches:
             await asyncio.wait(self._launches)
         await asyncio.gather(*(worker.stop() for worker in tuple(self._workers)))
+        self._watcher.close()
 
     @property
     def idle(self) -> int:
@@ -132,8 +133,7 @@ class Pool:
         return len(self._idle)
 
     def _give(self, worker: Worker, memory_bytes: int | None) -> Worker:
-        if memory_bytes is not None:
-            self._poller.watch(worker, memory_bytes)
+        worker.watch(self._watcher, memory_bytes)
         return worker
 
     def _check_open(self) -> None:

@@ -38,11 +38,20 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether it died for want of memory: killed by the poller, or aborted by its engine."""
+        """Whether it died for want of memory: killed by the watcher, or aborted by its engine."""
         if self.reason == "memory" or self.code == _NO_MEMORY_CODE:
             return True
         said = self.stderr.lower()
         return self.reason == "crashed" and any(words in said for words in _OUT_OF_MEMORY)
+
+    @property
+    def limit(self) -> str | None:
+        """The limit that it was ended for, by the name an error gives it, if any."""
+        if self.out_of_memory:
+            return "memory"
+        if self.signal == getattr(signal, "SIGXCPU", None):
+            return "cpu"
+        return self.reason if self.reason in ("timeout", "cpu") else None
 
     def __str__(self) -> str:
         """Say it in a few words: ``crashed: signal 5 (SIGTRAP)``."""
@@ -69,6 +78,8 @@ class Process:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._pidfd: int | None = None
+        # once it is reaped, its pid and the descriptor's number may be somebody else's
+        self._reaping = threading.Lock()
         if pidfd and hasattr(os, "pidfd_open"):
             self._pidfd = os.pidfd_open(pid)
             self._loop.add_reader(self._pidfd, self._reap)
@@ -76,13 +87,14 @@ class Process:
             threading.Thread(target=self._wait, name=f"wait-{pid}", daemon=True).start()
 
     def kill(self) -> None:
-        """Send SIGKILL; nothing if it has ended already."""
-        if self.ended:
-            return
-        if self._pidfd is not None:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        else:
-            os.kill(self.pid, signal.SIGKILL)
+        """Send SIGKILL, from any thread; nothing if it has ended already."""
+        with self._reaping:
+            if self.ended:
+                return
+            if self._pidfd is not None:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            else:
+                os.kill(self.pid, signal.SIGKILL)
 
     def alive(self) -> bool:
         """Ask the kernel, not the event loop, whether it still runs; reaps nothing."""
@@ -116,21 +128,22 @@ class Process:
             return
 
     def _reap(self) -> None:
-        try:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            # somebody else's waitpid(-1) took it
-            pass
-        else:
-            if pid == 0:
-                return
-            self.status = status
-            self.max_rss_bytes = usage.ru_maxrss * _RSS_UNIT
-        self.ended = True
-        if self._pidfd is not None:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = None
+        with self._reaping:
+            try:
+                pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                # somebody else's waitpid(-1) took it
+                pass
+            else:
+                if pid == 0:
+                    return
+                self.status = status
+                self.max_rss_bytes = usage.ru_maxrss * _RSS_UNIT
+            self.ended = True
+            if self._pidfd is not None:
+                self._loop.remove_reader(self._pidfd)
+                os.close(self._pidfd)
+                self._pidfd = None
         self._on_end()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections import Counter
 from functools import partial
@@ -85,10 +84,10 @@ class Run:
         session, worker = self._session, self._worker
         session.invoker, session.on_fatal = self._invocations.invoke, self._fail
         self._started = time.perf_counter()
-        worker.attach(self._on_message, self._on_exit)
+        worker.attach(self._on_message, self._on_exit, self._limit_hit)
         if session.limits.cpu_s is not None:
             worker.limit_cpu(session.limits.cpu_s)
-        clock = WallClock(self._loop, session.limits.timeout_s, self._time_out)
+        clock = WallClock(self._loop, session.limits.timeout_s, self._time_out, worker.limit_time)
         session.on_hold = clock.hold
         try:
             worker.send(kind, 0, payload)
@@ -99,11 +98,9 @@ class Run:
             clock.end()
             session.on_fatal = session.on_hold = None
             self._flow.end()
-            if self._done:
-                worker.kill("done")
-            else:
-                # what it printed before it was killed is still in its socket
-                await worker.stop("failed")
+            worker.kill("done" if self._done else "failed")
+            if not self._done:
+                worker.read_out()
             session.invoker = None
             await self._clean_up()
 
@@ -275,7 +272,13 @@ class Run:
             self._worker.kill("failed")
 
     def _time_out(self) -> None:
-        self._session.fail(limit_error("timeout", self._session.limits.timeout_s))
+        self._limit_hit("timeout")
+
+    def _limit_hit(self, limit: str) -> None:
+        """End the run with the limit that its worker was killed for, or is about to be."""
+        limits = self._session.limits
+        values = {"timeout": limits.timeout_s, "cpu": limits.cpu_s, "memory": limits.memory_bytes}
+        self._session.fail(limit_error(limit, values[limit]))
 
     def _broken(self, what: str) -> None:
         text = f"{self._session.name}: the worker broke the protocol: {what}"
@@ -284,13 +287,12 @@ class Run:
     def _on_exit(self, exit_: Exit) -> None:
         if self._ended.done():
             return
-        limits, name = self._session.limits, self._session.name
+        name = self._session.name
         error: LlmspellError
-        if exit_.out_of_memory:
-            error = limit_error("memory", limits.memory_bytes)
-        elif exit_.signal == getattr(signal, "SIGXCPU", None) and limits.cpu_s is not None:
-            error = limit_error("cpu", limits.cpu_s)
-        elif exit_.reason == "closed":
+        if exit_.limit is not None:
+            self._limit_hit(exit_.limit)
+            return
+        if exit_.reason == "closed":
             error = CancelledSpellError(f"{name}: the runtime was closed while the spell ran")
         else:
             error = InternalError(f"{name}: the script engine ended unexpectedly: {exit_}")

@@ -105,6 +105,25 @@ class Transport:
         self._read(on=False)
         self._schedule()
 
+    def read_out(self) -> None:
+        """Deliver at once what the worker, which was killed, had said; then hang up."""
+        self._paused = False
+        try:
+            while not self.closed:
+                message = self._reader.take()
+                if message is not None:
+                    self._on_message(message[0], message[1], message[2])
+                    continue
+                data = self._sock.recv(_READ_BYTES) if self._last_bytes > 0 else b""
+                self._last_bytes -= len(data)
+                if not data:
+                    break
+                self._reader.feed(data)
+        except (OSError, ProtocolViolation):
+            # read to the end, or what was said is of no use
+            pass
+        self.close()
+
     def close(self) -> None:
         """Hang up: nothing more is sent or delivered, and `on_closed` is not called."""
         if self.closed:

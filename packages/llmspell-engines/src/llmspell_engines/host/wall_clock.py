@@ -17,10 +17,16 @@ class WallClock:
         loop: asyncio.AbstractEventLoop,
         timeout_s: float | None,
         on_end: Callable[[], None],
+        on_left: Callable[[float | None], None],
     ) -> None:
-        """Start it; None is a clock that never ends."""
+        """Start it; None is a clock that never ends.
+
+        `on_left` is told how many seconds are left from now on, and None when it does not run: for
+        whoever holds the run to its time while the loop is busy.
+        """
         self._loop = loop
         self._on_end = on_end
+        self._on_left = on_left
         self._left_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self.hold(held=False)
@@ -33,6 +39,7 @@ class WallClock:
             self._timer = None
         if not held and self._left_s is not None:
             self._timer = self._loop.call_later(self._left_s, self._on_end)
+        self._on_left(None if held else self._left_s)
 
     def end(self) -> None:
         """Stop it for good."""

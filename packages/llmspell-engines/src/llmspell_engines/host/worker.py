@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import ConversionError, InternalError
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_engines.host.transport import OnMessage
+    from llmspell_engines.host.watch import Watched, Watcher
 
     OnExit = Callable[[Exit], None]
 
 START_TIMEOUT_S = 30.0
 """How long a worker may take until READY: V8 starts in 0.2 s on an idle machine."""
+_ABORTS = {signal.SIGTRAP, signal.SIGABRT, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS}
 _STDERR_BYTES = 4096
 _HANG_UP_S = 1.0
 _ABOUT = Bounds(depth=2, nodes=100, message_bytes=64 * 1024)
@@ -54,6 +57,8 @@ class Worker:
         self._reason = ""
         self._message = ""
         self._on_message: OnMessage | None = None
+        self._on_limit: Callable[[str], None] | None = None
+        self._watched: Watched | None = None
         self._on_exit: list[OnExit] = []
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._exited: asyncio.Future[Exit] = self._loop.create_future()
@@ -126,9 +131,17 @@ class Worker:
             self.kill("start")
             raise
 
-    def attach(self, on_message: OnMessage, on_exit: OnExit | None = None) -> None:
-        """Give each message to `on_message(kind, id, payload)`, and its end to `on_exit`."""
-        self._on_message = on_message
+    def attach(
+        self,
+        on_message: OnMessage,
+        on_exit: OnExit | None = None,
+        on_limit: Callable[[str], None] | None = None,
+    ) -> None:
+        """Give each message to `on_message(kind, id, payload)`, and its end to `on_exit`.
+
+        `on_limit` is called with the name of the limit that it is killed for, before its end.
+        """
+        self._on_message, self._on_limit = on_message, on_limit
         if on_exit is not None:
             self.on_exit(on_exit)
 
@@ -160,20 +173,30 @@ class Worker:
         """Deliver messages again."""
         self._transport.resume()
 
+    def watch(self, watcher: Watcher, memory_bytes: int | None) -> None:
+        """Have it watched from now on; what it has used so far does not count."""
+        self._watched = watcher.watch(self, memory_bytes)
+
     def limit_cpu(self, cpu_s: float) -> None:
-        """Let the kernel end it after about `cpu_s` seconds of processor time (Linux only).
+        """Hold it to `cpu_s` seconds of processor time from now on, if it is watched."""
+        if self._watched is not None:
+            self._watched.limit_cpu(cpu_s)
 
-        Whole seconds, rounded up, counted from the worker's fork; its exit then has the reason
-        ``crashed`` and the signal SIGXCPU, which the caller knows to be this limit.
-        """
-        if sys.platform == "linux" and self._process is not None and not self._process.ended:
-            import resource
+    def limit_time(self, seconds: float | None) -> None:
+        """Hold it to `seconds` of wall clock from now on, if it is watched; None lifts that."""
+        if self._watched is not None:
+            self._watched.deadline = None if seconds is None else time.monotonic() + seconds
 
-            soft = max(1, int(-(-cpu_s // 1)))
-            resource.prlimit(self._process.pid, resource.RLIMIT_CPU, (soft, soft + 1))
+    def limit_hit(self, limit: str) -> None:
+        """Tell who uses it that it was killed for a limit; its watcher calls it, in the loop."""
+        if self._on_limit is not None and self.exit is None:
+            self._on_limit(limit)
 
     def kill(self, reason: str = "killed", message: str = "") -> None:
-        """End it with SIGKILL; the first reason given is kept. A thread is only hung up on."""
+        """End it with SIGKILL, from any thread; the first reason given is kept.
+
+        A thread is only hung up on.
+        """
         if self.exit is not None:
             return
         if not self._reason:
@@ -183,6 +206,15 @@ class Worker:
         elif self._threaded:
             self._transport.close()
             self._finish()
+
+    def read_out(self) -> None:
+        """Deliver what it had said when it was killed, and nothing after that; wait for nothing.
+
+        How soon a killed process ends depends on what else wants the processor, but it does
+        nothing more: what it said is in the socket.
+        """
+        self._transport.read_out()
+        self._check_exit()
 
     async def wait(self) -> Exit:
         """Wait until it ended by itself and its last message was delivered."""
@@ -256,7 +288,9 @@ class Worker:
         for callback in self._on_exit:
             callback(self.exit)
         self._on_exit.clear()
-        self._on_message = None
+        self._on_message = self._on_limit = None
+        if self._watched is not None:
+            self._watched.over = True
 
     def _why_not(self) -> str:
         assert self.exit is not None  # noqa: S101 - only asked at its end
@@ -269,15 +303,24 @@ class Worker:
         process = self._process
         if process is None:
             return Exit(reason=self._reason or "closed", message=self._message)
-        clean = process.exit_code == 0
         return Exit(
-            reason=self._reason or ("closed" if clean else "crashed"),
+            reason=self._reason or self._own_reason(process),
             code=process.exit_code,
             signal=process.exit_signal,
             max_rss_bytes=process.max_rss_bytes,
             message=self._message,
             stderr=stderr,
         )
+
+    def _own_reason(self, process: Process) -> str:
+        """Say why it ended when nobody had asked it to."""
+        if process.exit_code == 0:
+            return "closed"
+        # V8 aborts without a word when the kernel refuses it some kinds of memory
+        aborted = process.exit_signal in _ABORTS
+        if aborted and self._watched and self._watched.starved(process.max_rss_bytes):
+            return "memory"
+        return "crashed"
 
 
 def read_errors(pipe: int) -> str:
