@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from llmspell_engines.host.process import Exit
 
 MEMORY_BYTES = 64 * MIB
+_KEY = "LLMSPELL_ATTACK_KEY"
 PLAIN = "taken_over:AttackGuest"
 ENGINES = {
     "lua": "taken_over_lua:AttackGuest",
@@ -42,6 +44,8 @@ class Arena:
     def __init__(self, folder: Path) -> None:
         """Prepare the stage in `folder`; zygotes start when they are needed."""
         self.stage = Stage(folder)
+        # a key of the host's, which no worker may find
+        os.environ[_KEY] = self.stage.canary
         self._runner = asyncio.Runner()
         self._launchers: dict[tuple[str, tuple[str, ...]], ForkLauncher] = {}
         self._controls: dict[str, Outcome] = {}
@@ -60,6 +64,7 @@ class Arena:
         for launcher in self._launchers.values():
             self._runner.run(launcher.close())
         self._runner.close()
+        del os.environ[_KEY]
         self.stage.__exit__(kind, error, traceback)
 
     def outcome(self, name: str, layers: Sequence[str], guest: str = PLAIN) -> Outcome:

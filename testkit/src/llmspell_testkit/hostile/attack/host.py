@@ -8,13 +8,15 @@ cannot be, while it holds keys.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import suppress
 from errno import EACCES, ENOENT, EPERM
+from itertools import count
 
 from llmspell_testkit.hostile.attack.attempt import Scene, attempt
 from llmspell_testkit.hostile.attack.files import read_text
-from llmspell_testkit.hostile.attack.system import call
+from llmspell_testkit.hostile.attack.system import call, libc
 
 _SET_DUMPABLE = 4
 
@@ -23,6 +25,22 @@ def _own_again() -> None:
     """Undo what makes this process's own files in /proc root's, where that is allowed."""
     with suppress(OSError):
         call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)
+
+
+@attempt(None)
+def find_a_secret_in_the_environment(scene: Scene) -> None:
+    """Find a key among the variables that this process was given."""
+    found = list(os.environ.values())
+    # what Python was told, and what the C library still has
+    strings = ctypes.POINTER(ctypes.c_char_p).in_dll(libc, "environ")
+    if ctypes.cast(strings, ctypes.c_void_p).value is not None:
+        for index in count():
+            text = strings[index]
+            if text is None:
+                break
+            found.append(text.decode("utf-8", "replace"))
+    if not any(scene.canary in text for text in found):
+        raise PermissionError(EPERM, "there is none")
 
 
 @attempt("openat")

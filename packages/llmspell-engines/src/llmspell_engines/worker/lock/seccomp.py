@@ -108,9 +108,9 @@ def install() -> None:
     """
     machine = os.uname().machine
     if machine not in _assembled:
-        raise OSError(0, f"no filter for the machine {machine}")
+        raise OSError(f"no filter for the machine {machine}")
     data = _assembled[machine]
     whole = Program(len(data) // 8, data)
     thread = call(MACHINES[machine][2], _SET_MODE_FILTER, _TSYNC, whole)
     if thread:
-        raise OSError(0, f"thread {thread} could not be given the filter")
+        raise OSError(f"thread {thread} could not be given the filter")
