@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from llmspell_bridges.llm import LlmBridge
-from llmspell_bridges.llm.cost import Grant, Price, price_of
+from llmspell_bridges.llm.cost import Price, price_of
+from llmspell_bridges.llm.grant import Estimate, Grant
 from llmspell_bridges.llm.importing import litellm_ready
 from llmspell_bridges.llm.models import Model
 from llmspell_bridges.llm.settings import Settings
@@ -102,9 +103,9 @@ async def test_nobody_waits_for_a_stream_that_only_the_script_can_end() -> None:
     """A spell that asks again in the middle of a stream gets an error, not a deadlock."""
     ledger = Ledger(Budget(cost_usd=0.05))
     price = Price(input_usd=0.0, output_usd=20e-6, stated=True)
-    await Grant(ledger, price, 1).reserve(2000, waits=False)
+    await Grant(ledger, price, Estimate.of(1)).reserve(2000, waits=False)
     with pytest.raises(BudgetError):
-        await Grant(ledger, price, 1).reserve(2000, waits=True)
+        await Grant(ledger, price, Estimate.of(1)).reserve(2000, waits=True)
 
 
 async def test_a_model_of_unknown_price_is_refused_under_a_cost_limit(mock: Any) -> None:

@@ -60,8 +60,10 @@ async def test_an_image_arrives_in_anthropics_form(
     import msgspec
 
     from llmspell_bridges.llm.settings import Provider
+    from llmspell_core.secret import Secret
 
-    here = Provider(base_url=mock.base_url("anthropic"), api_key="sk-ant-0123456789")
+    key = Secret.of("sk-ant-0123456789", "key of anthropic")
+    here = Provider(base_url=mock.base_url("anthropic"), api_key=key)
     providers = {**bridge.settings.providers, "anthropic": here}
     bridge.settings = msgspec.structs.replace(bridge.settings, providers=providers)
     image = {"type": "image", "data": PNG, "mime_type": "image/png"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmspell_bridges.llm import errors
+from llmspell_bridges.llm.request import text_tokens
 from llmspell_core import TextRecord
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Collected:
         self.finish_reason = ""
         self.usage: Any = None
         self.cost_usd: float | None = None
+        self.heard_at = 0.0
         self.metadata: dict[str, Any] = {"provider": model.provider}
         self._calls: dict[int, dict[str, str]] = {}
         self._thinking: list[dict[str, Any]] = []
@@ -36,13 +38,13 @@ class Collected:
         Raises:
             BadResponseError: nothing is in it.
         """
+        self.usage = getattr(response, "usage", None)
         if not response.choices:
             raise errors.empty(self.model)
         choice = response.choices[0]
         self._take_delta(choice.message)
         self.text = "".join(self._pieces)
         self.finish_reason = choice.finish_reason or "stop"
-        self.usage = getattr(response, "usage", None)
         self._describe(response)
 
     def take_chunk(self, chunk: Any) -> TextRecord | None:
@@ -65,11 +67,12 @@ class Collected:
         self.text = "".join(self._pieces)
 
     @property
-    def partial_text(self) -> str:
-        """What came so far."""
-        return "".join(self._pieces)
+    def received_tokens(self) -> int:
+        """Estimate what came so far: text, what the model thought, arguments of tool calls."""
+        arguments = [call["arguments"] for call in self._calls.values()]
+        return sum(map(text_tokens, (*self._pieces, self.reasoning, *arguments)))
 
-    def record(self, *, kind: str | None, cost_usd: float | None, parse: bool) -> TextRecord:
+    def record(self, *, kind: str | None, parse: bool) -> TextRecord:
         """Make the answer a script gets; `kind` marks the end of a stream, which has no text.
 
         Raises:
@@ -91,7 +94,7 @@ class Collected:
             message=message,
             finish_reason=self.finish_reason,
             usage=usage_record(self.usage),
-            cost_usd=cost_usd,
+            cost_usd=self.cost_usd,
             model=self.model.name,
             metadata=self.metadata,
         )

@@ -36,7 +36,7 @@ from llmspell_bridges.llm.params import (
     TopP,
 )
 from llmspell_bridges.llm.prepared import prepared
-from llmspell_bridges.llm.request import text_tokens
+from llmspell_bridges.llm.request import estimated_texts
 from llmspell_bridges.llm.serving import Wishes
 from llmspell_bridges.llm.settings import DEFAULT_EMBEDDING_MODEL
 from llmspell_bridges.llm.types import Request
@@ -214,7 +214,7 @@ class LlmBridge(AgentMethods, MakingMethods, JudgingMethods):
         )
 
         async def ask(call: ModelCall) -> dict[str, Any]:
-            await call.reserve(built, sum(map(text_tokens, texts)), timeout_s=timeout_s, waits=True)
+            await call.reserve(built, estimated_texts(texts), timeout_s=timeout_s, waits=True)
             return embedding_record(await call.embed(built), call.model)
 
         answer = await self._serving(ctx, wishes, default).record(ctx.where, built, ask)

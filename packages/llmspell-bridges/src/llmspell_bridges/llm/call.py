@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmspell_bridges.llm import errors, models
 from llmspell_bridges.llm.answer import Collected, token_usage
-from llmspell_bridges.llm.cost import Grant, Price, price_of, refuse_unknown, spent_usd
+from llmspell_bridges.llm.cost import Price, price_of, refuse_unknown, spent_usd
+from llmspell_bridges.llm.grant import Estimate, Grant
 from llmspell_bridges.llm.importing import litellm_ready, stream_ready
-from llmspell_bridges.llm.request import text_tokens
 from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
-from llmspell_core import LlmspellError, NetworkError
+from llmspell_core import BadResponseError, LlmspellError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -26,11 +27,13 @@ T = TypeVar("T")
 class Bill:
     """What one call has used so far, for its settlement; `cost_usd` where usage does not say it."""
 
+    received_tokens = 0
+
     def __init__(self) -> None:
         """Start with nothing."""
         self.usage: Any = None
         self.cost_usd: float | None = None
-        self.partial_text = ""
+        self.heard_at = 0.0
 
 
 class ModelCall:
@@ -67,8 +70,7 @@ class ModelCall:
                 self.litellm.acompletion(**self._connection, **arguments)
             )
             collected.take_response(response)
-        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
-        return collected.record(kind=None, cost_usd=cost, parse=parse)
+        return collected.record(kind=None, parse=parse)
 
     async def stream(
         self, arguments: dict[str, Any], *, parse: bool
@@ -88,6 +90,7 @@ class ModelCall:
             try:
                 await warm
                 while (chunk := await self._bounded(_next(source))) is not None:
+                    collected.heard_at = time.monotonic()
                     piece = collected.take_chunk(chunk)
                     if piece is not None:
                         yield piece
@@ -98,8 +101,7 @@ class ModelCall:
             if not (source.received_finish_reason or source.intermittent_finish_reason):
                 raise errors.truncated(self.model)
             collected.end_stream()
-        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
-        yield collected.record(kind="end", cost_usd=cost, parse=parse)
+        yield collected.record(kind="end", parse=parse)
 
     async def embed(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask for embeddings."""
@@ -110,8 +112,7 @@ class ModelCall:
             vectors = [_vector(item) for item in response.data or []]
             if len(vectors) != len(arguments["input"]):
                 raise errors.empty(self.model)
-        cost = spent_usd(self.litellm, self.model, self._price, collected.usage)
-        return {"vectors": vectors, "usage": collected.usage, "cost_usd": cost}
+        return {"vectors": vectors, "usage": collected.usage, "cost_usd": collected.cost_usd}
 
     async def ask(
         self,
@@ -128,9 +129,11 @@ class ModelCall:
             return take(response), bill.cost_usd
 
     async def reserve_flat(
-        self, cost_usd: float | None, tokens: int, *, timeout_s: float | None
+        self, cost_usd: float | None, tokens: int, *, at_most: float | None, timeout_s: float | None
     ) -> None:
-        """Take the share of a call that answers no text; `cost_usd` is the most it can cost.
+        """Take the share of a call that answers no text and costs about `cost_usd`.
+
+        It may cost `at_most` times that; None: nobody can tell.
 
         Raises:
             BudgetError: the budget does not cover it.
@@ -139,11 +142,14 @@ class ModelCall:
         self._set_timeout(timeout_s)
         known = Price(input_usd=0.0, output_usd=0.0)
         refuse_unknown(self._ledger, None if cost_usd is None else known, self.model)
-        self._grant = Grant(self._ledger, known, tokens, cost_usd or 0.0)
+        most = None if at_most is None else (cost_usd or 0.0) * at_most
+        self._grant = Grant(
+            self._ledger, known, Estimate.of(tokens), flat_usd=cost_usd or 0.0, flat_most=most
+        )
         await self._grant.reserve(0, waits=True)
 
     async def reserve(
-        self, arguments: dict[str, Any], prompt_tokens: int, *, timeout_s: float | None, waits: bool
+        self, arguments: dict[str, Any], prompt: Estimate, *, timeout_s: float | None, waits: bool
     ) -> None:
         """Take the call's share of the budget, and cap its answer to it.
 
@@ -153,7 +159,7 @@ class ModelCall:
         """
         self._set_timeout(timeout_s)
         refuse_unknown(self._ledger, self._price, self.model)
-        self._grant = Grant(self._ledger, self._price, prompt_tokens)
+        self._grant = Grant(self._ledger, self._price, prompt)
         limit = arguments.get("max_tokens", 0 if "input" in arguments else None)
         cap = await self._grant.reserve(limit, waits=waits)
         if cap is not None and "input" not in arguments:
@@ -176,40 +182,51 @@ class ModelCall:
         grant = self._grant
         if grant is None:
             raise AssertionError("reserve() comes first")
+        collected.heard_at = time.monotonic()
         try:
             yield
         except LlmspellError:
-            await self._settle(grant, collected)
+            self._settle(grant, collected)
             raise
         except Exception as error:  # noqa: BLE001 - litellm raises what it likes
-            translated = self._translated(error)
-            answered = getattr(error, "status_code", None) in range(400, 500)
-            if answered or (isinstance(translated, NetworkError) and _refused(error)):
-                await grant.settle(cost_usd=0.0)
+            translated = errors.translate(error, self.model, timeout_s=self._timeout_s)
+            if _free(error, translated, collected):
+                grant.settle(cost_usd=0.0)
+            elif isinstance(translated, (NetworkError, BadResponseError)):
+                _cut_short(grant, collected)
             else:
-                await grant.settle_estimate(text_tokens(collected.partial_text))
+                self._settle(grant, collected)
             raise translated from None
         except BaseException:  # cancelled, or a stream that the script left
-            await grant.settle_estimate(text_tokens(collected.partial_text))
+            _cut_short(grant, collected)
             raise
-        await self._settle(grant, collected)
+        self._settle(grant, collected)
 
-    async def _settle(self, grant: Grant, collected: Collected | Bill) -> None:
-        if collected.usage is None:
-            await grant.settle_estimate(text_tokens(collected.partial_text))
+    def _settle(self, grant: Grant, collected: Collected | Bill) -> None:
+        """Settle by the provider's figures; by the estimate where it gives none, or none but 0."""
+        usage = collected.usage
+        prompt = getattr(usage, "prompt_tokens", None) or 0
+        completion = getattr(usage, "completion_tokens", None) or 0
+        if collected.cost_usd is None and not prompt and not completion:
+            collected.cost_usd = grant.settle_estimate(collected.received_tokens)
             return
-        usage, cost = collected.usage, collected.cost_usd
-        if cost is None:
-            cost = spent_usd(self.litellm, self.model, self._price, usage)
-        await grant.settle(
-            cost_usd=cost,
-            prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
-            completion_tokens=getattr(usage, "completion_tokens", None) or 0,
+        if collected.cost_usd is None:
+            collected.cost_usd = spent_usd(self.litellm, self.model, self._price, usage)
+        grant.settle(
+            cost_usd=collected.cost_usd, prompt_tokens=prompt, completion_tokens=completion
         )
 
-    def _translated(self, error: Exception) -> LlmspellError:
-        secrets = models.secrets(self._settings, self.model)
-        return errors.translate(error, self.model, timeout_s=self._timeout_s, secrets=secrets)
+
+def _free(error: Exception, translated: LlmspellError, collected: Collected | Bill) -> bool:
+    """Say whether nothing can have been charged: no connection, or refused before it was read."""
+    if collected.received_tokens:
+        return False
+    answered = getattr(error, "status_code", None) in range(400, 500)
+    return answered or (isinstance(translated, NetworkError) and _refused(error))
+
+
+def _cut_short(grant: Grant, collected: Collected | Bill) -> None:
+    grant.cut_short(collected.received_tokens, time.monotonic() - collected.heard_at)
 
 
 async def prepare(

@@ -1,11 +1,9 @@
-"""What a call may cost before it is made, and what it did cost after."""
+"""What a model costs: the price before a call, the provider's figures after it."""
 
 from __future__ import annotations
 
-import asyncio
-import math
+import re
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -26,22 +24,41 @@ _DROPPED = {  # published prices of models that litellm's table has dropped; USD
     "anthropic/claude-3-5-sonnet-20241022": (3.0, 15.0, 8192),
     "anthropic/claude-3-5-haiku-20241022": (0.8, 4.0, 8192),
 }
-_OUTPUT_TOKENS = 4096  # taken where a model's own maximum is not known
-_SHARE = 4  # a call without `max_tokens` may use up to this part of what is left: others may come
-_LEAST_TOKENS = 1024  # below this, a cap is more likely to spoil an answer than to save money
+OUTPUT_TOKENS = 4096
+"""The longest answer, where a model's own maximum is not known: then this much is asked for."""
+_ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
+_DEAR_INPUTS = ("input_cost_per_token", "input_cost_per_audio_token", "input_cost_per_image_token")
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """US dollars per token; `stated` by the host, or free, so litellm's own table is not asked."""
+    """US dollars per token; `stated` by the host, or free, so litellm's own table is not asked.
+
+    `output_tokens` and `context_tokens` are the most that the model writes and reads, where that is
+    known; `above` has the prices of long prompts: from how many tokens, for input, for output.
+    `dearest_input_usd` is a token of the prompt that may be a sound's; `call_usd` is for the call.
+    """
 
     input_usd: float
     output_usd: float
-    output_tokens: int = _OUTPUT_TOKENS
+    output_tokens: int | None = None
+    context_tokens: int | None = None
+    above: tuple[tuple[int, float, float], ...] = ()
+    dearest_input_usd: float = 0.0
+    call_usd: float = 0.0
     stated: bool = False
+
+    def rates(self, prompt_tokens: int) -> tuple[float, float]:
+        """Return what a token costs beside that many in the prompt: of input, of output."""
+        found = (self.input_usd, self.output_usd)
+        for least, input_usd, output_usd in self.above:
+            if prompt_tokens > least:
+                found = (input_usd, output_usd)
+        return found
 
     def of(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Price that many tokens."""
-        return self.input_usd * prompt_tokens + self.output_usd * completion_tokens
+        input_usd, output_usd = self.rates(prompt_tokens)
+        return self.call_usd + input_usd * prompt_tokens + output_usd * completion_tokens
 
 
 def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
@@ -50,34 +67,56 @@ def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
     What the host states comes first, then what is served from this machine, which is free.
     """
     info = info_of(litellm, model)
-    most = info.get("max_output_tokens") or _OUTPUT_TOKENS
+    sizes = {
+        "output_tokens": info.get("max_output_tokens"),
+        "context_tokens": info.get("max_input_tokens"),
+    }
     stated = settings.prices.get(model.name) or settings.prices.get(model.model)
     if stated is not None:
-        return Price(
-            input_usd=stated.input_usd / _MILLION,
-            output_usd=stated.output_usd / _MILLION,
-            output_tokens=most,
-            stated=True,
-        )
+        return _stated(stated.input_usd, stated.output_usd, **sizes)
     if model.provider == LOCAL or served_from_loopback(
         model.provider, settings.provider(model.provider)
     ):
-        return Price(input_usd=0.0, output_usd=0.0, output_tokens=most, stated=True)
+        return _stated(0.0, 0.0, **sizes)
     if info.get("input_cost_per_token") is not None:
-        return Price(
-            input_usd=info["input_cost_per_token"],
-            output_usd=info.get("output_cost_per_token") or 0.0,
-            output_tokens=most,
-        )
+        return _listed(model, info, sizes)
     if model.name in _DROPPED:
         cost_in, cost_out, most = _DROPPED[model.name]
-        return Price(
-            input_usd=cost_in / _MILLION,
-            output_usd=cost_out / _MILLION,
-            output_tokens=most,
-            stated=True,
-        )
+        return _stated(cost_in, cost_out, output_tokens=most)
     return None
+
+
+def _stated(input_usd: float, output_usd: float, **sizes: Any) -> Price:
+    """Make a price from US dollars per million tokens."""
+    per_token = (input_usd / _MILLION, output_usd / _MILLION)
+    return Price(
+        input_usd=per_token[0],
+        output_usd=per_token[1],
+        dearest_input_usd=per_token[0],
+        stated=True,
+        **sizes,
+    )
+
+
+def _listed(model: Model, info: dict[str, Any], sizes: dict[str, Any]) -> Price:
+    """Read a price of litellm's table, rather too dear than too cheap."""
+    above = []
+    for name, input_usd in info.items():
+        if found := _ABOVE.fullmatch(name):
+            output_usd = info.get(name.replace("input", "output", 1))
+            above.append((int(found[1]) * 1000, float(input_usd), float(output_usd or 0.0)))
+    outputs = (info.get("output_cost_per_token"), info.get("output_cost_per_reasoning_token"))
+    call_usd = info.get("input_cost_per_request") or 0.0
+    if model.provider == "perplexity" or "search" in model.model:  # these search at every call
+        call_usd += max((info.get("search_context_cost_per_query") or {"": 0.0}).values())
+    return Price(
+        input_usd=info["input_cost_per_token"],
+        output_usd=max(cost or 0.0 for cost in outputs),
+        above=tuple(sorted(above)),
+        dearest_input_usd=max(info.get(name) or 0.0 for name in _DEAR_INPUTS),
+        call_usd=call_usd,
+        **sizes,
+    )
 
 
 def info_of(litellm: Any, model: Model) -> dict[str, Any]:
@@ -106,127 +145,17 @@ def spent_usd(litellm: Any, model: Model, price: Price | None, usage: Any) -> fl
     return sum(parts)
 
 
-class Grant:
-    """One call's share of the budget, from before the request until its cost is known."""
-
-    def __init__(
-        self, ledger: Ledger, price: Price | None, prompt_tokens: int, flat_usd: float = 0.0
-    ) -> None:
-        """Describe the call; nothing is reserved yet. `flat_usd` is what is not priced by token."""
-        self.ledger = ledger
-        self.price = price
-        self.prompt_tokens = prompt_tokens
-        self.flat_usd = flat_usd
-        self._reservation: Any = None
-        self._counted = False
-
-    async def reserve(self, max_tokens: int | None, *, waits: bool) -> int | None:
-        """Reserve the most the call can cost; return the cap on its answer, None where none binds.
-
-        A call that does not fit, while others hold money they will give back, waits for them.
-        `waits` marks a call that ends without the script's help: others may wait for it.
-
-        Raises:
-            BudgetError: the budget does not cover the call.
-        """
-        desk = _desk(self.ledger)
-        async with desk.changed:
-            while True:
-                left = self._left()
-                wanted, cap = self._share(left, max_tokens)
-                if wanted <= left and (cap is None or cap >= _LEAST_TOKENS):
-                    break
-                if not desk.pending:
-                    break
-                await desk.changed.wait()
-            cost = self.flat_usd
-            cost += self.price.of(self.prompt_tokens, wanted) if self.price else 0.0
-            self._reservation = self.ledger.reserve(
-                cost_usd=cost, tokens=self.prompt_tokens + wanted
-            )
-            if waits:
-                desk.pending += 1
-                self._counted = True
-        return max_tokens if cap is None else cap
-
-    def _share(self, left: float, max_tokens: int | None) -> tuple[int, int | None]:
-        """Choose how many tokens of answer to reserve, and the cap to send where one binds."""
-        if max_tokens is not None:
-            return max_tokens, None
-        if left == math.inf:
-            return 0, None
-        most = self.price.output_tokens if self.price else _OUTPUT_TOKENS
-        share = int(max(1, min(most, left, max(left / _SHARE, _LEAST_TOKENS))))
-        return share, None if share == most else share
-
-    def _left(self) -> float:
-        """Count the tokens of an answer that the budget covers; infinite where it sets no limit."""
-        ledger, price = self.ledger, self.price
-        left = math.inf
-        left_usd = ledger.remaining_usd()
-        if left_usd is not None and price is not None and price.output_usd > 0:
-            left = (left_usd - price.of(self.prompt_tokens, 0)) / price.output_usd
-        if left_usd is not None and self.flat_usd > left_usd:
-            left = -1.0
-        if ledger.budget.tokens is not None:
-            held = ledger.usage.tokens + ledger.reserved_tokens
-            left = min(left, ledger.budget.tokens - held - self.prompt_tokens)
-        return left
-
-    async def settle(
-        self, *, cost_usd: float | None, prompt_tokens: int = 0, completion_tokens: int = 0
-    ) -> None:
-        """Replace the reservation by what was spent; a second call changes nothing."""
-        if self._reservation is None:
-            return
-        self._reservation.settle(
-            cost_usd=cost_usd or 0.0,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-        )
-        self._reservation = None
-        desk = _desk(self.ledger)
-        if self._counted:
-            desk.pending -= 1
-        async with desk.changed:
-            desk.changed.notify_all()
-
-    async def settle_estimate(self, completion_tokens: int) -> None:
-        """Settle a call that was cut short, for which the provider may charge all the same."""
-        price = self.price
-        await self.settle(
-            cost_usd=self.flat_usd
-            + (price.of(self.prompt_tokens, completion_tokens) if price else 0.0),
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=completion_tokens,
-        )
-
-
 def refuse_unknown(ledger: Ledger, price: Price | None, model: Model) -> None:
     """Refuse a model whose price nobody knows while a cost limit has to be kept.
 
     Raises:
         ConfigurationError: it says where to state the price.
     """
-    if price is None and ledger.budget.cost_usd is not None:
+    limit_usd = ledger.cost_limit_usd()
+    if price is None and limit_usd is not None:
         text = (
             f"the price of `{model.name}` is not known, so the cost limit of "
-            f"{ledger.budget.cost_usd:g} USD cannot be kept; state the price in the "
+            f"{limit_usd:g} USD cannot be kept; state the price in the "
             "configuration of `llm` under `prices`, or run without a cost limit (--max-cost)"
         )
         raise ConfigurationError(text, key=f"prices.{model.name}")
-
-
-class _Desk:
-    """Where the calls of one run wait for each other's money."""
-
-    def __init__(self) -> None:
-        self.changed = asyncio.Condition()
-        self.pending = 0
-
-
-_desks: WeakKeyDictionary[Ledger, _Desk] = WeakKeyDictionary()
-
-
-def _desk(ledger: Ledger) -> _Desk:
-    return _desks.setdefault(ledger, _Desk())

@@ -23,6 +23,7 @@ from llmspell_core import (
     RateLimitError,
     UnsupportedError,
 )
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,6 @@ _CHAIN = 16
 _WRAPPING = re.compile(
     r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout|Request): (?:\w+ - )?|^\w+Exception - "
 )
-_KEY = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|AIza|ghp|hf)[-_][\w*.-]{8,}|Bearer\s+\S+")
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|window)|prompt is too long|token count.{0,20}exceeds|too many tokens",
     re.IGNORECASE,
@@ -87,9 +87,7 @@ _BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
 }
 
 
-def translate(
-    error: BaseException, model: Model, *, timeout_s: float, secrets: Sequence[str]
-) -> LlmspellError:
+def translate(error: BaseException, model: Model, *, timeout_s: float) -> LlmspellError:
     """Turn what a call of `model` raised into an error that says what, where, and the remedy."""
     links = list(chain(error))
     for link in links:
@@ -103,7 +101,7 @@ def translate(
             "`timeout_s`, or set one for the provider"
         )
         return NetworkError(text, **where)
-    said = explain(links, secrets)
+    said = explain(links)
     if "JSONDecodeError" in names or "Empty or invalid response" in said:
         text = f"{model.name} answered something that is not an answer: {said}"
         return BadResponseError(text, **where)
@@ -170,22 +168,16 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = original or error.__cause__ or error.__context__
 
 
-def explain(links: Sequence[BaseException], secrets: Sequence[str]) -> str:
+def explain(links: Sequence[BaseException]) -> str:
     """Say what happened in the provider's own words: unwrapped, short, without keys."""
     text = next((str(link) for link in links if str(link).strip()), "no reason given")
-    text = text.split(" Original exception:")[0]
+    # litellm puts Python's traceback behind some messages
+    text = text.split(" Original exception:")[0].split("\nTraceback (most recent call last)")[0]
     while (shorter := _WRAPPING.sub("", text, count=1)) != text:
         text = shorter
-    text = redact(" ".join(text.split()), secrets)
+    text = redactor.foreign(" ".join(text.split()))
     short = text if len(text) <= _TEXT_LENGTH else f"{text[:_TEXT_LENGTH]}…"
     return short.rstrip(". ") or "no reason given"
-
-
-def redact(text: str, secrets: Sequence[str]) -> str:
-    """Replace keys in `text`: those in use, and what looks like one."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return _KEY.sub("***", text)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -23,8 +23,9 @@ _ROOM = 64 * 1024  # for the rest of the message
 class FlatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One such call.
 
-    `send` starts it, `take` makes the script's record of the response; `estimate` gives the most it
-    can cost, in US dollars, or None; `facts` are what litellm wants to know for its price.
+    `send` starts it, `take` makes the script's record of the response; `estimate` gives what it
+    will cost, in US dollars, or None; `facts` are what litellm wants to know for its price. A
+    request that is made to be dear may cost `at_most` times the estimate; None: nobody can tell.
     """
 
     send: Callable[[ModelCall, dict[str, Any]], Awaitable[Any]]
@@ -33,6 +34,7 @@ class FlatRequest(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any]
     arguments: dict[str, Any]
     tokens: int = 0
+    at_most: float | None = 1.0
 
 
 async def ask(
@@ -40,7 +42,7 @@ async def ask(
 ) -> dict[str, Any]:
     """Make the call, and settle it."""
     estimate = request.estimate(call)
-    await call.reserve_flat(estimate, request.tokens, timeout_s=timeout_s)
+    await call.reserve_flat(estimate, request.tokens, at_most=request.at_most, timeout_s=timeout_s)
 
     def price(response: Any) -> float | None:
         return spent_flat_usd(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llmspell_bridges.llm.call import ModelCall
     from llmspell_bridges.llm.settings import Settings
 
+_TEXT_AT_MOST = 3.0  # a token a byte, where the estimate takes three bytes for one
 _DOCUMENTS_PER_QUERY = 100  # more of them are billed as another query
 
 
@@ -26,6 +27,7 @@ def moderation(settings: Settings, text: str) -> FlatRequest:
         facts={"call_type": "amoderation", "prompt": text},
         arguments={"input": text},
         tokens=tokens,
+        at_most=_TEXT_AT_MOST,
     )
 
 
@@ -46,6 +48,7 @@ def rerank(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
         facts={"call_type": "arerank"},
         arguments=arguments,
         tokens=tokens,
+        at_most=_TEXT_AT_MOST,
     )
 
 

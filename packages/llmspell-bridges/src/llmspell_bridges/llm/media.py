@@ -39,6 +39,7 @@ _SUFFIXES = {  # providers go by the file's name
 }
 _CHARACTERS_PER_S = 10  # slow speech; with it a speech is estimated rather too long
 _SPEECH_TOKENS_PER_S = 21
+_SPEECH_AT_MOST = 10.0  # seven digits are read as fifteen words
 _AUDIO_BYTES_PER_S = 4000  # 32 kbit/s, as telephones have
 _AUDIO_TOKENS_PER_S = 10
 
@@ -84,6 +85,7 @@ def speech(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
         facts={"call_type": "aspeech", "prompt": text},
         arguments=arguments,
         tokens=tokens,
+        at_most=_SPEECH_AT_MOST,
     )
 
 
@@ -103,6 +105,7 @@ def transcription(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
         facts={"call_type": "atranscription"},
         arguments=arguments,
         tokens=tokens,
+        at_most=None,
     )
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmspell_bridges.llm.settings import SERVED_HERE, company
 from llmspell_core import AuthenticationError, ConfigurationError, ModelNotFoundError
+from llmspell_core.environment import is_credential
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.settings import Settings
@@ -35,15 +38,30 @@ LOCAL = "local"
 _NAME_LENGTH = 200  # what a sane name takes; finding the nearest to a huge one would take minutes
 # Some of litellm's providers take a URL for a model's name, and send it their key; others build
 # the request's path from it.
-_NAME = re.compile(r"(?!.*(?:://|\.\.|//))[\w.:@/+-]+")
+_NAME = re.compile(r"(?!.*(?:://|\.\.|//))[\w.:@/+-]+", re.ASCII)
+_REGION = re.compile(r"[\w-]*", re.ASCII)
 _SIGNS_IN = ("chatgpt", "github_copilot")
 """Providers without a key: litellm would start a login in the browser, and wait for it."""
+_BY_ROLE = ("bedrock", "sagemaker", "vertex_ai")
+"""Providers that know who calls from where the host runs; litellm finds that out."""
+_NEEDS_ADDRESS = (
+    *("ai21", "aiohttp_openai", "custom", "custom_openai", "hosted_vllm", "litellm_proxy"),
+    *("lm_studio", "openai_like", "xinference"),
+)
+"""Without an address, litellm takes these to OpenAI's, with whatever key they have."""
 _OTHER_VARIABLES = {
     "anthropic": ("ANTHROPIC_AUTH_TOKEN",),
     "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK"),
+    "dashscope": ("QWEN_API_KEY",),
+    "datarobot": ("DATAROBOT_API_TOKEN",),
+    "friendliai": ("FRIENDLI_TOKEN",),
     "gemini": ("GOOGLE_API_KEY",),
+    "huggingface": ("HF_TOKEN",),
+    "meta_llama": ("LLAMA_API_KEY",),
+    "perplexity": ("PERPLEXITYAI_API_KEY",),
     "together_ai": ("TOGETHERAI_API_KEY",),
     "vertex_ai": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_PROJECT"),
+    "volcengine": ("ARK_API_KEY",),
 }
 _PLACEHOLDER = "not-needed"  # litellm asks for a key even where the host's own server wants none
 
@@ -68,12 +86,12 @@ def resolve(litellm: Any, settings: Settings, name: str, provider: str | None = 
         ConfigurationError: an alias leads back to itself.
     """
     for part in (name, provider or name):
-        if len(part) > _NAME_LENGTH or not _NAME.fullmatch(part):
-            raise ModelNotFoundError(f"no model is named {part[:40]!r}", model=part[:40])
+        _check_name(part)
     full = _unalias(settings, name)
     if provider is not None:
         bare = full.removeprefix(f"{provider}/")
         full = f"{provider}/{name if bare == full and '/' in full else bare}"
+        _check_name(full)
     first, slash, rest = full.partition("/")
     if slash and rest and _is_provider(litellm, settings, first):
         return _existing(Model(provider=first, model=rest))
@@ -82,11 +100,21 @@ def resolve(litellm: Any, settings: Settings, name: str, provider: str | None = 
     return _bare(litellm, settings, full)
 
 
+def _check_name(text: str) -> None:
+    """Refuse what could lead a request to another host than the provider's."""
+    # An ARN's region, which litellm makes part of a host: with the host's credentials,
+    # `bedrock/agentcore/arn:aws:bedrock-agentcore:evil.example/:…` would be called at evil.example.
+    region = "".join(text.split(":", 4)[3:4])
+    if len(text) > _NAME_LENGTH or not _NAME.fullmatch(text) or not _REGION.fullmatch(region):
+        raise ModelNotFoundError(f"no model is named {text[:40]!r}", model=text[:40])
+
+
 def connection(litellm: Any, settings: Settings, model: Model) -> dict[str, Any]:
     """Say how litellm reaches `model`: its own name for it, address and key.
 
     Raises:
         AuthenticationError: there is no key, and the provider wants one; it names the variable.
+        ConfigurationError: there is no address, or the key cannot be read.
     """
     provider = settings.provider(model.provider)
     known = model.provider == LOCAL or _known_to(litellm, model.provider)
@@ -94,8 +122,17 @@ def connection(litellm: Any, settings: Settings, model: Model) -> dict[str, Any]
     arguments: dict[str, Any] = {"model": model.name if known else f"openai/{model.model}"}
     if provider.base_url is not None:
         arguments["api_base"] = provider.base_url
-    key = provider.api_key or (None if known else os.environ.get(_variable(model.provider)))
-    missing = [] if key or not known else missing_keys(litellm, model)
+    elif model.provider in _NEEDS_ADDRESS or not known:
+        text = (
+            f"no address for the provider `{model.provider}`: set `base_url` in the configuration "
+            f"of `providers.{model.provider}`"
+        )
+        raise ConfigurationError(text, key=f"providers.{model.provider}.base_url")
+    key = None if provider.api_key is None else provider.api_key.get_secret_value()
+    if key is None and not known:
+        key = os.environ.get(_variable(model.provider))
+        redactor.learn(key, _variable(model.provider))
+    missing = [] if key or not known else missing_keys(litellm, settings, model)
     if missing and provider.base_url is None:
         names = " and ".join(missing)
         text = (
@@ -108,38 +145,37 @@ def connection(litellm: Any, settings: Settings, model: Model) -> dict[str, Any]
     return arguments
 
 
-def missing_keys(litellm: Any, model: Model) -> list[str]:
-    """List the environment variables without which the provider cannot be called."""
-    if model.provider == LOCAL:
+def missing_keys(litellm: Any, settings: Settings, model: Model) -> list[str]:
+    """List the environment variables without which the provider cannot be called.
+
+    A provider that the host has not set up is not called at all, though some would answer.
+    """
+    name = company(model.provider)
+    variable = _variable(name)
+    if name == LOCAL or name in SERVED_HERE:
         return []
-    if model.provider in _SIGNS_IN:
-        return [_variable(model.provider)]
-    names: list[str] = litellm.validate_environment(model.name)["missing_keys"]
-    variable = _variable(model.provider)
-    if not names and os.environ.get(variable, "-").strip() == "":
+    if name in _SIGNS_IN or os.environ.get(variable, "-").strip() == "":
         return [variable]  # an empty key is none
+    names: list[str] = litellm.validate_environment(model.name)["missing_keys"]
+    if not names:  # all are there, or litellm does not know which there are
+        return [] if name in _BY_ROLE or has_key(settings, name) else [variable]
     # Several variables are one of several ways to sign in (roles, profiles): litellm decides.
     return names if len(names) == 1 else []
 
 
 def has_key(settings: Settings, name: str) -> bool:
     """Say whether the host has set the provider `name` up: a key, or an address."""
-    provider = settings.provider(name)
-    variables = (_variable(name), *_OTHER_VARIABLES.get(name, ()))
-    configured = provider.base_url or provider.api_key or name == LOCAL
-    return bool(configured) or any(os.environ.get(v, "").strip() for v in variables)
-
-
-def secrets(settings: Settings, model: Model) -> list[str]:
-    """List the keys in use for `model`, to keep them out of messages."""
-    key = settings.provider(model.provider).api_key
-    prefix = model.provider.upper()
-    found = [v for k, v in os.environ.items() if k.startswith(prefix) and _is_secret(k)]
-    return [value for value in (key, *found) if value and value != _PLACEHOLDER]
-
-
-def _is_secret(variable: str) -> bool:
-    return variable.endswith(("KEY", "TOKEN", "SECRET"))
+    provider, name = settings.provider(name), company(name)
+    if provider.base_url or name == LOCAL:
+        return True
+    if provider.api_key is not None:
+        try:
+            return bool(provider.api_key.get_secret_value())
+        except ConfigurationError:  # the first call says what is wrong with it
+            return False
+    prefix = f"{name.upper().replace('-', '_')}_"
+    own = [it for it in os.environ if it.startswith(prefix) and is_credential(it)]
+    return any(os.environ.get(it, "").strip() for it in (*own, *_OTHER_VARIABLES.get(name, ())))
 
 
 def _variable(provider: str) -> str:

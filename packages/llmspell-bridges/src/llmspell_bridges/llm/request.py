@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmspell_bridges.llm.grant import Estimate
 from llmspell_bridges.llm.parts import part_of
 from llmspell_core import ValidationError
 
@@ -25,8 +26,12 @@ _SAMPLING = (
 )
 _CHOICES = ("auto", "none", "required")
 _TEXT_BYTES_PER_TOKEN = 3  # English has about 4: an estimate for the budget errs on the dear side
+_TOKENS_PER_REQUEST = 16
 _TOKENS_PER_MESSAGE = 8
+_TOKENS_PER_TOOLS = 800  # what providers put around the tools and the schema of a request
 _TOKENS_PER_BLOB = 1500  # an image, a sound, a document: what the large providers count for one
+_MOST_TOKENS_PER_IMAGE = 50_000  # gpt-4o-mini counts a large image as 48,169
+_BASE64_PER_TOKEN = 27  # of a document or a sound: about 20 of its bytes
 
 
 def arguments(request: Request, allow_host: Callable[[str, int], None]) -> dict[str, Any]:
@@ -54,16 +59,42 @@ def arguments(request: Request, allow_host: Callable[[str, int], None]) -> dict[
     return built
 
 
-def estimated_tokens(messages: list[dict[str, Any]]) -> int:
-    """Estimate a prompt's tokens: cheap, without a tokenizer, rather too many than too few."""
-    tokens = 0
-    for message in messages:
+def estimated(arguments: dict[str, Any]) -> Estimate:
+    """Estimate a prompt's tokens without a tokenizer: messages, tools, the answer's schema."""
+    tokens, size, blobs, known = _TOKENS_PER_REQUEST, 0, 0, True
+    for message in arguments["messages"]:
         tokens += _TOKENS_PER_MESSAGE
-        content = message.get("content") or ""
+        content: str | list[dict[str, Any]] = message.get("content") or ""
+        rest = {name: it for name, it in message.items() if name not in ("content", "role")}
+        size += len(msgspec.json.encode(rest)) if rest else 0
         for part in [{"text": content}] if isinstance(content, str) else content:
-            tokens += len(part["text"].encode()) // _TEXT_BYTES_PER_TOKEN if "text" in part else 0
-            tokens += 0 if "text" in part else _TOKENS_PER_BLOB
-    return tokens
+            if "text" in part:
+                size += len(part["text"].encode())
+            elif part["type"] == "image_url":
+                blobs += 1
+            else:
+                holder: Any = part.get("file") or part.get("input_audio") or {}
+                data = holder.get("file_data") or holder.get("data") or ""
+                tokens += max(_TOKENS_PER_BLOB, len(data) // _BASE64_PER_TOKEN)
+                known = False
+    for name in ("tools", "response_format"):
+        if name in arguments:
+            size += len(msgspec.json.encode(arguments[name]))
+            tokens += _TOKENS_PER_TOOLS
+    most = tokens + size + blobs * _MOST_TOKENS_PER_IMAGE
+    guess = tokens + size // _TEXT_BYTES_PER_TOKEN + blobs * _TOKENS_PER_BLOB
+    return Estimate(tokens=guess, most=most if known else None)
+
+
+def estimated_tokens(messages: list[dict[str, Any]]) -> int:
+    """Estimate the tokens of messages alone."""
+    return estimated({"messages": messages}).tokens
+
+
+def estimated_texts(texts: list[str]) -> Estimate:
+    """Estimate texts that are sent as they are."""
+    most = sum(len(text.encode()) + _TOKENS_PER_MESSAGE for text in texts)
+    return Estimate(tokens=sum(map(text_tokens, texts)), most=most)
 
 
 def text_tokens(text: str) -> int:

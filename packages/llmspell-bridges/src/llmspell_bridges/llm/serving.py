@@ -20,6 +20,7 @@ from llmspell_bridges.llm.call import prepare
 from llmspell_bridges.llm.fit import checked
 from llmspell_bridges.llm.importing import litellm_ready
 from llmspell_bridges.llm.params import CacheOptions
+from llmspell_bridges.llm.request import estimated
 from llmspell_bridges.retry import RetryPolicy
 from llmspell_core import (
     ContextWindowError,
@@ -78,12 +79,12 @@ class Serving:
         given = wish.ttl_s if isinstance(wish, CacheOptions) else None
         self._max_age_s = settings.cache.ttl_s if given is None else given
 
-    async def complete(self, arguments: dict[str, Any], tokens: int, *, parse: bool) -> TextRecord:
+    async def complete(self, arguments: dict[str, Any], _: int = 0, *, parse: bool) -> TextRecord:
         """Ask for a whole text."""
 
         async def ask(call: ModelCall) -> TextRecord:
             built = dict(arguments)
-            await call.reserve(built, tokens, timeout_s=self.wishes.timeout_s, waits=True)
+            await call.reserve(built, estimated(built), timeout_s=self.wishes.timeout_s, waits=True)
             answer = await call.complete(built, parse=parse)
             await checked(answer, arguments, call.model)
             await self._keep(call, "complete", arguments, answer, built)
@@ -95,7 +96,7 @@ class Serving:
         return self._noted(await self._first(ask, recall))
 
     async def stream(
-        self, arguments: dict[str, Any], tokens: int, *, parse: bool
+        self, arguments: dict[str, Any], _: int = 0, *, parse: bool
     ) -> AsyncGenerator[TextRecord, None]:
         """Ask for a text piece by piece; once the first piece is there, nobody else is asked.
 
@@ -104,7 +105,9 @@ class Serving:
 
         async def ask(call: ModelCall) -> Pieces:
             built = dict(arguments)
-            await call.reserve(built, tokens, timeout_s=self.wishes.timeout_s, waits=False)
+            await call.reserve(
+                built, estimated(built), timeout_s=self.wishes.timeout_s, waits=False
+            )
             source = self._kept_stream(call, arguments, built, parse=parse)
             return await anext(source), source
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from llmspell_core import ConfigurationError
+from llmspell_core.redact import redactor
+from llmspell_core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +19,24 @@ DEFAULT_MODEL = "local/smollm2"
 DEFAULT_EMBEDDING_MODEL = "local/minilm"
 DEFAULT_TIMEOUT_S = 300.0
 
-_SERVED_HERE = {"ollama", "ollama_chat", "llamafile"}
+SERVED_HERE = ("llamafile", "ollama")
 """Providers that litellm looks for on this machine unless told otherwise."""
+_SAME = {  # litellm's second name for a provider: the same company, key and address
+    "ai21_chat": "ai21",
+    "anthropic_text": "anthropic",
+    "azure_text": "azure",
+    "bedrock_converse": "bedrock",
+    "bedrock_mantle": "bedrock",
+    "cohere_chat": "cohere",
+    "ollama_chat": "ollama",
+    "sagemaker_chat": "sagemaker",
+    "sagemaker_nova": "sagemaker",
+    "text-completion-codestral": "codestral",
+    "text-completion-inception": "inception",
+    "text-completion-openai": "openai",
+    "vertex_ai_beta": "vertex_ai",
+    "watsonx_text": "watsonx",
+}
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,15 +46,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     base_url: str | None = None
-    api_key: str | None = None
+    api_key: Secret | None = None
     timeout_s: float | None = None
     max_retries: Annotated[int, msgspec.Meta(ge=0, le=99)] | None = None
-
-    def __repr__(self) -> str:
-        """Show everything but the key."""
-        key = "None" if self.api_key is None else "'***'"
-        shown = f"base_url={self.base_url!r}, api_key={key}, timeout_s={self.timeout_s}"
-        return f"Provider({shown}, max_retries={self.max_retries})"
 
 
 class StatedPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,16 +84,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ConfigurationError: it names the key that is wrong.
         """
         try:
-            return msgspec.convert(_revealed(data), cls)
+            settings = msgspec.convert(_hidden(data), cls, dec_hook=_secret)
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at `$.")
             key = path.rstrip("`")
             where = f" at `{key}`" if key else ""
             text = f"the settings of the bridge `llm` are wrong{where}: {what}"
             raise ConfigurationError(text, key=key or None) from None
+        for name, provider in settings.providers.items():
+            redactor.learn(urlsplit(provider.base_url or "").password, f"password of {name}")
+        return settings
 
     def provider(self, name: str) -> Provider:
-        """Return what is configured of a provider, the environment's base URL included."""
+        """Return what is configured of a provider, the environment's base URL included.
+
+        A second name of litellm's for it means the same: no spell goes round the host's address.
+        """
+        name = name if name in self.providers else company(name)
         found = self.providers.get(name, Provider())
         if found.base_url is None:
             prefix = name.upper().replace("-", "_")
@@ -94,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def served_from_loopback(name: str, provider: Provider) -> bool:
     """Say whether the provider's requests stay on this machine."""
     if provider.base_url is None:
-        return name in _SERVED_HERE
+        return company(name) in SERVED_HERE
     host = (urlsplit(provider.base_url).hostname or "").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -106,10 +125,32 @@ def served_from_loopback(name: str, provider: Provider) -> bool:
         return False
 
 
-def _revealed(value: Any) -> Any:
-    """Open secrets: this is where they are used."""
-    if hasattr(value, "get_secret_value"):
-        return value.get_secret_value()
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {key: _revealed(item) for key, item in value.items()}
-    return value
+def company(provider: str) -> str:
+    """Name who is behind a provider's name."""
+    return _SAME.get(provider, provider)
+
+
+def _hidden(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Wrap the keys that the host gave as texts, or in another library's secrets."""
+    settings = dict(data)
+    providers = settings.get("providers")
+    if hasattr(providers, "items"):
+        settings["providers"] = {k: _hidden_in(k, v) for k, v in providers.items()}  # type: ignore[union-attr] # it has items
+    return settings
+
+
+def _hidden_in(name: str, provider: Any) -> Any:
+    key = provider.get("api_key") if hasattr(provider, "items") else None
+    if isinstance(key, str):
+        return {**provider, "api_key": Secret.of(key, f"key of {name}")}
+    if key is not None and not isinstance(key, Secret) and hasattr(key, "get_secret_value"):
+        secret = Secret(key.get_secret_value, f"key of {name}")
+        return {**provider, "api_key": secret}
+    return dict(provider) if hasattr(provider, "items") else provider
+
+
+def _secret(hint: type, value: object) -> object:
+    """Take a secret as it is; msgspec asks for every type that it does not know."""
+    if isinstance(value, hint):
+        return value
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
