@@ -160,7 +160,7 @@ class AgentHandle(Handle):
         request = Request(
             where=ctx.where, messages=[*messages, Message(role="user", content=given)]
         )
-        built, _ = await prepared(request, ctx)
+        built = await prepared(request, ctx)
         *contents, content = [message.get("content") for message in built["messages"]]
         if context is None:
             answer, new = await self.ask(content, self._history, ctx, emit)

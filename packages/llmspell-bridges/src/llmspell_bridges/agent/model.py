@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models import Model, StreamedResponse
 from pydantic_ai.profiles import ModelProfile
@@ -23,7 +22,6 @@ from pydantic_ai.usage import RequestUsage
 
 from llmspell_bridges.agent.messages import to_provider
 from llmspell_bridges.agent.thinking import thinking_parts
-from llmspell_bridges.llm.request import estimated_tokens, text_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -94,8 +92,8 @@ class LiteLLMModel(Model[Any]):
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """Ask for a whole answer."""
-        arguments, tokens = self._arguments(messages, model_settings, model_request_parameters)
-        answer = await self._serve().complete(arguments, tokens, parse=False)
+        arguments = self._arguments(messages, model_settings, model_request_parameters)
+        answer = await self._serve().complete(arguments, parse=False)
         self._totals.take(answer)
         fields: dict[str, Any] = answer.fields
         parts: list[Any] = list(thinking_parts(_blocks(fields), fields.get("reasoning", "")))
@@ -117,8 +115,8 @@ class LiteLLMModel(Model[Any]):
         run_context: RunContext[Any] | None = None,  # noqa: ARG002 - pydantic-ai's signature
     ) -> AsyncGenerator[StreamedResponse]:
         """Ask for an answer piece by piece; leaving the block closes the request."""
-        arguments, tokens = self._arguments(messages, model_settings, model_request_parameters)
-        source = self._serve().stream(arguments, tokens, parse=False)
+        arguments = self._arguments(messages, model_settings, model_request_parameters)
+        source = self._serve().stream(arguments, parse=False)
         async with aclosing(source):
             yield _Streamed(
                 model_request_parameters=model_request_parameters,
@@ -149,23 +147,21 @@ class LiteLLMModel(Model[Any]):
         messages: list[ModelMessage],
         model_settings: ModelSettings | None,
         parameters: ModelRequestParameters,
-    ) -> tuple[dict[str, Any], int]:
-        """Build litellm's arguments, and estimate the prompt's tokens."""
+    ) -> dict[str, Any]:
+        """Build litellm's arguments."""
         _, params = self.prepare_request(model_settings, parameters)
         instructions = "\n\n".join(part.content for part in params.instruction_parts or ())
         arguments: dict[str, Any] = {"messages": to_provider(messages, instructions)}
         arguments.update(self._config.sampling())
         tools = [_tool(each) for each in params.declared_tool_defs.values()]
-        tokens = estimated_tokens(arguments["messages"])
         if tools:
             arguments["tools"] = tools
-            tokens += text_tokens(msgspec.json.encode(tools).decode())
             choice = self._choice(must_call=not params.allow_text_output)
             arguments.update({} if choice is None else {"tool_choice": choice})
         if params.output_mode == "native" and params.output_object is not None:
             form = {"name": "answer", "schema": params.output_object.json_schema}
             arguments["response_format"] = {"type": "json_schema", "json_schema": form}
-        return arguments, tokens
+        return arguments
 
     def _choice(self, *, must_call: bool) -> str | dict[str, Any] | None:
         """Say which tool to call: what the script says counts for the first step alone."""

@@ -107,9 +107,9 @@ class LlmBridge(AgentMethods, MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = await prepared(request, ctx)
+        built = await prepared(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
-        return await serving.complete(built, tokens, parse="response_format" in built)
+        return await serving.complete(built, parse="response_format" in built)
 
     @method(
         effects=("model",),
@@ -169,9 +169,9 @@ class LlmBridge(AgentMethods, MakingMethods, JudgingMethods):
             cache=cache,
             timeout_s=timeout_s,
         )
-        built, tokens = await prepared(request, ctx)
+        built = await prepared(request, ctx)
         serving = self._serving(ctx, wishes, self.default_model(ctx))
-        answer = serving.stream(built, tokens, parse="response_format" in built)
+        answer = serving.stream(built, parse="response_format" in built)
         async with aclosing(answer) as pieces:
             async for piece in pieces:
                 yield piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmspell_bridges.llm.request import arguments, estimated_tokens
+from llmspell_bridges.llm.request import arguments
 from llmspell_bridges.policy.network import NetPolicy, canonical_host
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from llmspell_core import CallContext
 
 
-async def prepared(request: Request, ctx: CallContext) -> tuple[dict[str, Any], int]:
-    """Check a request, and the hosts of its images; estimate its tokens."""
+async def prepared(request: Request, ctx: CallContext) -> dict[str, Any]:
+    """Check a request, and the hosts of its images."""
     hosts: list[tuple[str, int]] = []
     built = arguments(request, lambda host, port: hosts.append((canonical_host(host), port)))
     if hosts:
@@ -24,4 +24,4 @@ async def prepared(request: Request, ctx: CallContext) -> tuple[dict[str, Any], 
                 policy.check_host(host, port, ctx.where)
 
         await ctx.session.permitted(check, ctx.where)
-    return built, estimated_tokens(built["messages"])
+    return built

@@ -86,11 +86,6 @@ def estimated(arguments: dict[str, Any]) -> Estimate:
     return Estimate(tokens=guess, most=most if known else None)
 
 
-def estimated_tokens(messages: list[dict[str, Any]]) -> int:
-    """Estimate the tokens of messages alone."""
-    return estimated({"messages": messages}).tokens
-
-
 def estimated_texts(texts: list[str]) -> Estimate:
     """Estimate texts that are sent as they are."""
     most = sum(len(text.encode()) + _TOKENS_PER_MESSAGE for text in texts)

@@ -79,7 +79,7 @@ class Serving:
         given = wish.ttl_s if isinstance(wish, CacheOptions) else None
         self._max_age_s = settings.cache.ttl_s if given is None else given
 
-    async def complete(self, arguments: dict[str, Any], _: int = 0, *, parse: bool) -> TextRecord:
+    async def complete(self, arguments: dict[str, Any], *, parse: bool) -> TextRecord:
         """Ask for a whole text."""
 
         async def ask(call: ModelCall) -> TextRecord:
@@ -96,7 +96,7 @@ class Serving:
         return self._noted(await self._first(ask, recall))
 
     async def stream(
-        self, arguments: dict[str, Any], _: int = 0, *, parse: bool
+        self, arguments: dict[str, Any], *, parse: bool
     ) -> AsyncGenerator[TextRecord, None]:
         """Ask for a text piece by piece; once the first piece is there, nobody else is asked.
 
