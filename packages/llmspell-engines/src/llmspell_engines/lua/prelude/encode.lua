@@ -187,6 +187,7 @@ function put_value(value, depth)
   if kind ~= "table" then fail(depth, "a " .. kind .. " cannot cross") end
   local state = special[value]
   if not state then return put_table(value, depth) end
+  if state.plain then return put_table(state.plain, depth) end
   if not state.encode then fail(depth, state.name .. " cannot cross") end
   return state.encode(state, depth)
 end

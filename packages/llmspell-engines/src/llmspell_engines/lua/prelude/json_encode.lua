@@ -87,7 +87,9 @@ end
 local function write_table(t, depth)
   if P.is_record(t) then return write(P.content(t), depth) end
   local state = special[t]
-  if state then
+  if state and state.plain then
+    t = state.plain
+  elseif state then
     if lenient then return add("<" .. P.tostring(t) .. ">") end
     stop(state.name .. " has no JSON")
   end

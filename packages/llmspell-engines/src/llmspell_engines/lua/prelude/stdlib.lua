@@ -68,7 +68,8 @@ local function shown(value)
   if value == nil or rawequal(value, P.null) then return "null" end
   if type(value) ~= "table" then return P.tostring(value) end
   local meta = getmetatable(value)
-  if meta and rawget(meta, "__tostring") or P.special[value] then return P.tostring(value) end
+  local state = P.special[value]
+  if meta and rawget(meta, "__tostring") or state and not state.plain then return P.tostring(value) end
   return P.display(value)
 end
 
@@ -190,15 +191,25 @@ P.os = {
 function P.new_env(granted, permitted)
   local warned = {}
   for _, name in ipairs(type(permitted) == "table" and permitted or {}) do warned[name] = true end
-  return setmetatable(granted, {
+  -- an empty table in front: assigning to a name that is there would call no `__newindex`
+  local env
+  env = setmetatable({}, {
     __name = "env",
     __metatable = false,
     __index = function(_, name)
+      local value = rawget(granted, name)
+      if value ~= nil then return value end
       if type(name) ~= "string" or permitted == true or warned[name] then return nil end
       warned[name] = true
       P.log("warn", "env." .. name .. " is not granted; allow it with --allow-env=" .. name)
       return nil
     end,
     __newindex = function() raise("env cannot be changed", 2) end,
+    __pairs = function()
+      local iterator = P.raw_pairs(granted)
+      return iterator, env, nil
+    end,
   })
+  P.special[env] = { plain = granted, name = "env" }
+  return env
 end

@@ -15,7 +15,8 @@ local weak_keys = { __mode = "k" }
 -- Tables known to be lists even when empty, and the key order of maps from outside.
 local lists = setmetatable({}, weak_keys)
 local orders = setmetatable({}, weak_keys)
--- Objects that are more than plain data: object -> { encode = …, name = … }.
+-- Objects that are more than plain data: object -> { encode = …, name = … }, or { plain = table }
+-- where that table is what crosses.
 local special = setmetatable({}, weak_keys)
 P.lists, P.orders, P.special, P.weak_keys = lists, orders, special, weak_keys
 
