@@ -132,9 +132,12 @@ def _import(future: Future[ModuleType], leaver: _Leaver) -> None:
 def _load() -> ModuleType:
     from importlib import import_module
 
+    from llmspell_bridges.llm.closing import close_hub, close_logs
+
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     litellm: Any = import_module("litellm")
+    close_logs()
     litellm.disable_hf_tokenizer_download = True  # else counting tokens stalls 23 s offline
     litellm.suppress_debug_info = True  # else it prints advice on stdout
     litellm.telemetry = False
@@ -142,6 +145,7 @@ def _load() -> ModuleType:
     litellm.DEFAULT_MAX_RETRIES = 0
     litellm.turn_off_message_logging = True  # prompts are not exported unless asked
     _warm(_FIRST_CALL)
+    close_hub()
     _build_records()
     _register_local()
     return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
