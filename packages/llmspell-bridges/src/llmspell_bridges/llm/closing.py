@@ -1,0 +1,68 @@
+"""What litellm does besides asking providers, closed: it fetches templates, and it logs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any
+
+from llmspell_core.redact import redactor
+
+_HUB = "litellm.litellm_core_utils.prompt_templates.huggingface_template_handler"
+_FETCHERS = ("get_tokenizer_config", "get_chat_template_file")
+_LOGGERS = (
+    *("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "asyncio", "openai", "openai._base_client"),
+    *("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"),
+    *("aiohttp.client", "aiohttp.internal", "botocore", "urllib3.connectionpool"),
+)
+
+
+def close_hub() -> None:
+    """Keep litellm from fetching the template of a model that a script names, and running it.
+
+    For some providers it asks huggingface.co for ``MODEL/raw/main/…`` and renders what comes, a
+    program of whoever owns that name, on the event loop. Without, it uses its own template.
+    """
+    try:
+        hub: Any = import_module(_HUB)
+    except ModuleNotFoundError:  # another version of litellm: the test of its connections tells
+        return
+    modules = [it for name, it in sys.modules.items() if name.startswith("litellm.")]
+    for fetcher in _FETCHERS:
+        for name, instead in ((fetcher, _nothing), (f"a{fetcher}", _nothing_later)):
+            before = getattr(hub, name, None)
+            for module in modules:
+                for alias in (name, f"_{name}"):
+                    if before is not None and vars(module).get(alias) is before:
+                        setattr(module, alias, instead)
+
+
+def _nothing(hf_model_name: str) -> dict[str, str]:  # noqa: ARG001 - the signature of litellm's
+    return {"status": "failure"}
+
+
+async def _nothing_later(hf_model_name: str) -> dict[str, str]:  # noqa: ARG001 - the same
+    return {"status": "failure"}
+
+
+class _Redacting(logging.Filter):
+    """Takes keys out of a record, whoever handles it and however it is formatted."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, with its text made up."""
+        try:
+            record.msg, record.args = redactor.foreign(record.getMessage()), None
+        except Exception:  # noqa: BLE001 - a mistake in somebody's log call: handlers tell it
+            record.msg, record.args = redactor.foreign(str(record.msg)), None
+        if record.exc_info:
+            told = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = redactor.foreign(told)
+        return True
+
+
+def close_logs() -> None:
+    """Keep keys out of what litellm and the libraries below it log, in whichever host."""
+    redacting = _Redacting()
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(redacting)
