@@ -22,6 +22,17 @@ PROCESSES = {"fork": partial(ForkLauncher, layers=()), "exec": partial(ExecLaunc
 LAUNCHERS = {**PROCESSES, "thread": ThreadLauncher}
 
 
+def children() -> set[int]:
+    """List the children of this process's main thread, zombies included."""
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return {int(pid) for pid in file.read().split()}
+
+
+def descriptors() -> int:
+    """Count this process's open descriptors."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 class Talk:
     """A conversation with one worker: what it says, and waiting for it."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from process_helpers import FAKE, HERE, PROCESSES, Talk, readable
+from process_helpers import FAKE, HERE, PROCESSES, Talk, children, descriptors, readable
 
+from llmspell_engines.host import Pool, WorkerStartError
 from llmspell_engines.host.process import Process
 from llmspell_engines.protocol import LOG
 
@@ -93,6 +96,32 @@ async def test_a_zygote_that_vanishes_during_requests_is_replaced(
         zygote.kill()
         workers = await asyncio.gather(*waiting)
         assert len({worker.pid for worker in workers}) == 5
+
+
+async def test_a_worker_of_a_zygote_that_died_before_it_answered_is_known() -> None:
+    """A zygote killed right after its fork leaves a worker that works, and that is reaped."""
+    before, open_before = children(), descriptors()
+    async with asyncio.timeout(50):
+        async with Pool(PROCESSES["fork"]("vanishing_guest:FakeGuest"), spares=0) as pool:
+            for _ in range(5):
+                worker = await pool.acquire()
+                assert "Name:" in await Talk(worker).ask("read /proc/self/status")
+        assert (children(), descriptors()) == (before, open_before)
+
+
+async def test_a_zygote_that_cannot_be_asked_is_no_reason_to_wait(
+    open_pool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel refuses to pass descriptors on, the caller is told so at once."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ETOOMANYREFS, "too many references")
+
+    async with open_pool() as pool:
+        await pool.acquire()
+        monkeypatch.setattr(socket, "send_fds", refuse)
+        with pytest.raises(WorkerStartError, match="could not be asked: too many references"):
+            await pool.acquire()
 
 
 @both

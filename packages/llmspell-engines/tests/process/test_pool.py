@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from process_helpers import FAKE, LAUNCHERS, PROCESSES, Talk, until_unwatched
+from process_helpers import FAKE, LAUNCHERS, PROCESSES, Talk, children, descriptors, until_unwatched
 
 from llmspell_engines.host import Pool, Worker, WorkerStartError
 
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 both = pytest.mark.parametrize("launcher", PROCESSES)
 every = pytest.mark.parametrize("launcher", LAUNCHERS)
-
-
-def children() -> set[int]:
-    """List the children of this process's main thread, zombies included."""
-    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-        return {int(pid) for pid in file.read().split()}
-
-
-def descriptors() -> int:
-    """Count this process's open descriptors."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 async def until_idle(pool: Pool, count: int) -> None:

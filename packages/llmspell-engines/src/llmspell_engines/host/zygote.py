@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections import deque
 from typing import TYPE_CHECKING
 
 from llmspell_engines.host.process import Process
@@ -15,6 +14,10 @@ from llmspell_engines.worker.wire import ANSWER, REQUEST, UNLIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+_LATE_S = 1.0
+"""How long a dead zygote's answers are waited for where somebody else has its socket open."""
 
 
 class ZygoteGoneError(WorkerStartError):
@@ -38,7 +41,10 @@ class Zygote:
         """Start it, from the loop's thread: the death signal follows the thread that spawned."""
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
-        self._answers: deque[asyncio.Future[int]] = deque()
+        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._number = 0
+        self._hung_up = False
+        self._late: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._errors, writing = error_pipe()
@@ -65,8 +71,8 @@ class Zygote:
 
     @property
     def ended(self) -> bool:
-        """Whether it is gone."""
-        return self._process.ended
+        """Whether it is gone, and all that it forked is known."""
+        return self._ended.done()
 
     async def fork(self, sock: int, errors: int, memory_bytes: int | None) -> asyncio.Future[int]:
         """Ask for a worker on the descriptors `sock` and `errors`; the future is its pid.
@@ -77,7 +83,8 @@ class Zygote:
             ZygoteGoneError: it ended.
             WorkerStartError: the request could not be sent.
         """
-        request = REQUEST.pack(UNLIMITED if memory_bytes is None else memory_bytes)
+        number = self._number = self._number + 1
+        request = REQUEST.pack(number, UNLIMITED if memory_bytes is None else memory_bytes)
         answer: asyncio.Future[int] = self._loop.create_future()
         async with self._turn:
             while True:
@@ -94,7 +101,7 @@ class Zygote:
                     raise self._gone() from None
                 else:
                     break
-        self._answers.append(answer)
+        self._answers[number] = answer
         return answer
 
     def kill(self) -> None:
@@ -103,9 +110,8 @@ class Zygote:
 
     async def close(self) -> None:
         """End it and reap it, once every request was answered."""
-        pending = [answer for answer in self._answers if not answer.done()]
-        if pending:
-            await asyncio.wait(pending, timeout=1.0)
+        if self._answers:
+            await asyncio.wait(list(self._answers.values()), timeout=1.0)
         self.kill()
         await self._ended
 
@@ -126,11 +132,15 @@ class Zygote:
             data = b""
         if not data:
             self._loop.remove_reader(self._control)
-            self.kill()
+            self._hung_up = True
+            if self._process.ended:
+                self._finish()
+            else:
+                self.kill()
             return
-        pid, code = ANSWER.unpack(data)
+        number, pid, code = ANSWER.unpack(data)
         self.forks += 1
-        answer = self._answers.popleft()
+        answer = self._answers.pop(number)
         if code:
             text = f"the zygote could not fork: {os.strerror(code)}"
             answer.set_exception(WorkerStartError(text))
@@ -138,22 +148,24 @@ class Zygote:
             answer.set_result(pid)
 
     def _ended_now(self) -> None:
-        """Take the last answers, then fail what was not answered."""
-        while not self._drained():
-            self._on_answer()
+        """Wait for the last answers: a worker forked at the last moment sends its own."""
+        if self._hung_up:
+            self._finish()
+        else:
+            self._late = self._loop.call_later(_LATE_S, self._finish)
+
+    def _finish(self) -> None:
+        """Fail what was not answered."""
+        if self._late is not None:
+            self._late.cancel()
         self._loop.remove_reader(self._control)
         self._control.close()
         self._message = read_errors(self._errors).strip()
         self._ended.set_result(None)
-        while self._answers:
-            self._answers.popleft().set_exception(self._gone())
+        for answer in self._answers.values():
+            answer.set_exception(self._gone())
+        self._answers.clear()
         self._on_end(self)
-
-    def _drained(self) -> bool:
-        try:
-            return not self._control.recv(1, socket.MSG_PEEK)
-        except OSError:
-            return True
 
     def _gone(self) -> ZygoteGoneError:
         code = self._process.exit_code

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from struct import Struct
 
-REQUEST = Struct("!q")
-"""The worker's memory in bytes; comes with two descriptors: its socket, the pipe for stderr."""
+REQUEST = Struct("!Iq")
+"""Its number, the worker's memory in bytes; with two descriptors: its socket, its stderr's pipe."""
 UNLIMITED = -1
-ANSWER = Struct("!ii")
-"""pid, errno: one of them is 0."""
+ANSWER = Struct("!Iii")
+"""The request's number, pid, errno: one of these is 0.
+
+The worker itself sends its pid: a zygote that is killed between the fork and its answer would
+leave the host a child that it does not know of, and never reaps.
+"""

@@ -36,22 +36,21 @@ def zygote_main(spec: str, host: int, layers: tuple[str, ...]) -> None:
         data, ancillary, _, _ = control.recvmsg(REQUEST.size, CMSG_LEN(_FDS.size))
         if not data:
             os._exit(0)
-        (memory_bytes,) = REQUEST.unpack(data)
+        number, memory_bytes = REQUEST.unpack(data)
         fd, errors = _descriptors(ancillary)
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             text = f"{spec}: preload left {threads} threads; a forked worker would hang"
             raise RuntimeError(text)
-        pid = code = 0
         try:
             pid = linux.fork_for_parent()
         except OSError as error:
-            code = error.errno or 0
+            control.send(ANSWER.pack(number, 0, error.errno or 0))
         else:
             if pid == 0:
+                control.send(ANSWER.pack(number, os.getpid(), 0))
                 limit = None if memory_bytes == UNLIMITED else memory_bytes
                 settle_and_run(factory, fd, errors, host, layers=layers, memory_bytes=limit)
-        control.send(ANSWER.pack(pid, code))
         os.close(fd)
         os.close(errors)
 
