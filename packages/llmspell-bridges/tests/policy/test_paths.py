@@ -230,6 +230,26 @@ def test_the_configuration_is_refused_by_identity(tree: Path) -> None:
         content(policy, "renamed/trust.json")
 
 
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [
+        ("LLMSPELL_CONFIG_DIR", "chosen"),
+        ("XDG_CONFIG_HOME", "chosen/llmspell"),
+        ("HOME", "chosen/.config/llmspell"),
+        ("HOME", "chosen/Library/Application Support/llmspell"),
+    ],
+)
+def test_the_configuration_is_refused_wherever_the_command_keeps_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, variable: str, folder: str
+) -> None:
+    """A program that runs spells need not say where that is."""
+    monkeypatch.setenv(variable, str(tree / "chosen"))
+    policy = PathPolicy(Permissions.everything, root=str(tree))
+    for path in (f"{folder}/trusted/x.json", f"{folder}/config.toml", folder):
+        with pytest.raises(PermissionDeniedError, match="configuration"):
+            policy.resolve(path, "write", "fs.write")
+
+
 def test_a_folder_that_holds_the_configuration_cannot_be_removed(tree: Path) -> None:
     """Nor can the whole disk."""
     (tree / "config").mkdir()

@@ -41,10 +41,17 @@ _KERNEL_TYPES = frozenset(
 )
 
 
-def configuration_folder() -> str:
-    """Return the folder of the user's configuration, where the trusted projects are listed."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
-    return os.path.join(os.path.abspath(base), "llmspell")  # noqa: PTH100, PTH118 - no pathlib
+def configuration_folders() -> list[str]:
+    """List where the user's configuration may be, in which the trusted projects are listed.
+
+    The command line has one of them, by its platform and its variables; a program that runs spells
+    may share it, so all of them are protected.
+    """
+    homes = [os.environ.get("XDG_CONFIG_HOME", ""), "~/.config", "~/Library/Application Support"]
+    found = [os.path.join(home, "llmspell") for home in homes if home]  # noqa: PTH118 - no pathlib
+    chosen = os.environ.get("LLMSPELL_CONFIG_DIR")
+    found += [chosen] if chosen else []
+    return [os.path.abspath(os.path.expanduser(it)) for it in found]  # noqa: PTH100, PTH111
 
 
 class Protected:
@@ -55,8 +62,8 @@ class Protected:
     """
 
     def __init__(self, folders: Sequence[str] | None = None) -> None:
-        """Protect `folders` (default: the configuration folder), their links resolved too."""
-        given = [configuration_folder()] if folders is None else list(folders)
+        """Protect `folders` (default: those of the configuration), their links resolved too."""
+        given = configuration_folders() if folders is None else list(folders)
         self._folders = list(dict.fromkeys([*given, *map(os.path.realpath, given)]))
         self._identities = {found for folder in self._folders if (found := _identity(folder))}
 
