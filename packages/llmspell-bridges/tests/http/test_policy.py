@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmspell_bridges.http import client
 from llmspell_core import BadResponseError, NetworkError, PermissionDeniedError
 from llmspell_core.dispatch import call
 
@@ -88,6 +89,34 @@ async def test_without_tls_only_loopback_is_reached(
     for host in ("example.org", "10.0.0.1"):
         with pytest.raises(PermissionDeniedError, match=r"not encrypted; use https://"):
             await get(run("example.org", "10.0.0.1"), f"http://{host}/")
+
+
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the loopback server stand for one on the internet."""
+    monkeypatch.setattr(client, "special", lambda _: None)
+
+
+@pytest.mark.usefixtures("far_away")
+async def test_nothing_is_sent_in_the_clear(http: Http, server: Server) -> None:
+    """A server that would answer is not asked."""
+    server.answer("/", b"ok")
+    with pytest.raises(PermissionDeniedError, match=r"not encrypted; use https://"):
+        await http("get", server.url())
+    assert server.seen == []
+
+
+@pytest.mark.usefixtures("far_away", "trusting")
+async def test_a_redirect_does_not_lead_out_of_tls(
+    run: Callable[..., Session], names: dict[str, list[str]], secure: Server, server: Server
+) -> None:
+    """The next hop has to be encrypted too, granted or not."""
+    names["app.test"] = ["127.0.0.1"]
+    secure.redirect("/", server.url("/there"))
+    server.answer("/there", b"ok")
+    with pytest.raises(PermissionDeniedError, match=r"not encrypted; use https://"):
+        await get(run("app.test", "127.0.0.1"), secure.url(host="app.test"))
+    assert (len(secure.seen), server.seen) == (1, [])
 
 
 async def test_redirects_are_followed(http: Http, server: Server) -> None:

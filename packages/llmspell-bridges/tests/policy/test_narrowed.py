@@ -43,10 +43,35 @@ def passes(check: Callable[[], object]) -> bool:
 
 
 host_grants = st.sampled_from(
-    ["*", "*:80", "example.org", "example.org:80", "*.example.org", "localhost", "db", "127.0.0.1", "127.0.0.0/8", "10.0.0.0/8", "10.0.0.5:80", "[::1]:80", "169.254.169.254"]
+    [
+        "*",
+        "*:80",
+        "example.org",
+        "example.org:80",
+        "*.example.org",
+        "localhost",
+        "db",
+        "127.0.0.1",
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "10.0.0.5:80",
+        "[::1]:80",
+        "169.254.169.254",
+    ]
 )
 hosts = st.sampled_from(
-    ["example.org", "a.example.org", "localhost", "db", "127.0.0.1", "10.0.0.5", "::1", "1.1.1.1", "169.254.169.254", "::ffff:127.0.0.1"]
+    [
+        "example.org",
+        "a.example.org",
+        "localhost",
+        "db",
+        "127.0.0.1",
+        "10.0.0.5",
+        "::1",
+        "1.1.1.1",
+        "169.254.169.254",
+        "::ffff:127.0.0.1",
+    ]
 )
 addresses = st.sampled_from(["127.0.0.1", "10.0.0.5", "1.1.1.1", "169.254.169.254", "::1"])
 nets = st.one_of(st.booleans(), st.lists(host_grants, max_size=3).map(tuple))
