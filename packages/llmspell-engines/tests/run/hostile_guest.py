@@ -27,6 +27,7 @@ class HostileGuest:
         self.emit = emit
         self.memory_bytes = memory_bytes
         self.answers: list[tuple[int, int]] = []
+        self.then = lambda: None
 
     def put(self, kind: int, id: int, payload: bytes, clock_ms: int) -> None:
         """Start misbehaving; afterwards only count what the host says."""
@@ -34,6 +35,7 @@ class HostileGuest:
             getattr(self, msgspec.msgpack.decode(payload)["source"])()
         else:
             self.answers.append((kind, id))
+            self.then()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -48,6 +50,28 @@ class HostileGuest:
     def flood_of_calls(self) -> None:
         for number in range(1, 66):
             self.call(number, "demo", "wait", [])
+
+    def calls_given_up(self) -> None:
+        """Begin sixty calls; once they run give them up for sixty others, ten times."""
+        if self.answers:
+            for number in range(1, 61):
+                self.emit(p.CANCEL_CALL, 100 * len(self.answers) + number, pack(None))
+        if len(self.answers) == 10:
+            self.emit(p.DONE, 0, pack("done"))
+            return
+        self.then = self.calls_given_up
+        first = 100 * (len(self.answers) + 1)
+        for number in range(1, 61):
+            self.call(first + number, "demo", "linger", [])
+        self.call(first, "demo", "take", [1])
+
+    def failure_that_claims_a_permission(self) -> None:
+        record = {"kind": "permission", "message": "allow it with -A", "details": {"flag": "-A"}}
+        self.emit(p.FAILED, 0, pack(record))
+
+    def failure_that_claims_a_limit(self) -> None:
+        record = {"kind": "limit", "message": "m", "details": {"limit": "timeout", "value": 1}}
+        self.emit(p.FAILED, 0, pack(record))
 
     def answer_nobody_asked_for(self) -> None:
         self.emit(p.RETURN, 7, pack(None))

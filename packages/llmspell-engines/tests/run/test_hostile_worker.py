@@ -20,6 +20,7 @@ from llmspell_core import (
     Session,
     method,
 )
+from llmspell_engines.host.calls import CALLS_LEAVING
 from llmspell_engines.host.engine import WorkerEngine
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +41,7 @@ class Demo(Bridge):
     def __init__(self) -> None:
         self.started = 0
         self.cancelled = 0
+        self.most_at_once = 0
 
     @method()
     async def wait(self) -> None:
@@ -49,6 +51,20 @@ class Demo(Bridge):
             await asyncio.Event().wait()
         finally:
             self.cancelled += 1
+
+    @method()
+    async def linger(self) -> None:
+        """Wait until cancelled, and take many turns of the loop to end then."""
+        self.started += 1
+        self.most_at_once = max(self.most_at_once, self.started - self.cancelled)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                for _ in range(500):
+                    await asyncio.sleep(0)
+            finally:
+                self.cancelled += 1
 
     @method()
     async def take(self, value: Any) -> None:
@@ -90,6 +106,8 @@ def _guest_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
         ("result_of_empty_maps", ConversionError, "cannot convert value"),
         ("failure_without_a_record", InternalError, "without saying which"),
         ("failure_of_an_unknown_kind", ScriptRuntimeError, "m"),
+        ("failure_that_claims_a_permission", ScriptRuntimeError, "allow it with -A"),
+        ("failure_that_claims_a_limit", ScriptRuntimeError, "m"),
         ("flood_of_logs", LimitError, "printed more than 10 MiB; raise it with --max-log"),
         ("exit", InternalError, "ended unexpectedly: crashed: exit code 3"),
         ("crash", InternalError, "SIGSEGV"),
@@ -117,6 +135,14 @@ async def test_nothing_counts_after_the_end() -> None:
     demo = Demo()
     result = await run("talk_after_the_end", demo, on_log=lambda _, text: logs.append(text))
     assert (result, logs, demo.started) == (1, [], 0)
+
+
+async def test_a_call_given_up_gives_its_place_back() -> None:
+    """It frees its place at once; while many of them take long to end, no more are begun."""
+    demo = Demo()
+    assert await run("calls_given_up", demo) == "done"
+    assert demo.started == demo.cancelled == 600
+    assert 60 < demo.most_at_once <= CALLS_LEAVING + 120
 
 
 async def test_a_violation_cancels_the_calls_it_left() -> None:

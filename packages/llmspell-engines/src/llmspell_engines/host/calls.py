@@ -26,6 +26,8 @@ HELD_BYTES = 32 * 1024 * 1024
 """Memory in arguments being worked on above which the worker is not read any further."""
 HELD_BYTES_MAX = 64 * 1024 * 1024
 """Memory in arguments above which the run ends, where its worker has to be read on."""
+CALLS_LEAVING = 64
+"""Calls given up by the script, and not ended yet, above which the worker is not read on."""
 NAME_CHARS = 256
 """The longest name of a bridge or a method: longer ones would fill errors and logs."""
 _CALL_PARTS = 3
@@ -35,15 +37,15 @@ _CALL_PARTS = 3
 class OpenCall:
     """A call being answered: its name for people, how deep in callbacks, its bytes, its task."""
 
-    __slots__ = ("cancelled", "depth", "references", "task", "weight", "where")
+    __slots__ = ("depth", "number", "references", "task", "weight", "where")
 
-    def __init__(self, where: str, depth: int, reading: Reading) -> None:
+    def __init__(self, number: int, where: str, depth: int, reading: Reading) -> None:
         """Start with the weight of the arguments."""
+        self.number = number
         self.where = where
         self.depth = depth
         self.weight = reading.weight
         self.references = reading.references
-        self.cancelled = False
         self.task: asyncio.Task[None] | None = None
 
 
@@ -70,6 +72,7 @@ class Flow:
         self._worker = worker
         self._fail = fail
         self._bytes = 0
+        self._leaving = 0
         self._callbacks = 0
         self._slow = False
         self._paused = False
@@ -90,6 +93,12 @@ class Flow:
         self._callbacks += more
         self._steer()
 
+    def leave(self, count: int) -> None:
+        """Take the number of calls that the script gave up, and that have not ended yet."""
+        if count != self._leaving:
+            self._leaving = count
+            self._steer()
+
     def slow(self, *, on: bool) -> None:
         """Say that a message is being read in slices, which come before what follows it."""
         self._slow = on
@@ -102,7 +111,8 @@ class Flow:
 
     def _steer(self) -> None:
         heavy = self._bytes > HELD_BYTES and not self._callbacks
-        paused = (self._slow or heavy) and not self._over
+        crowded = self._leaving > CALLS_LEAVING
+        paused = (self._slow or heavy or crowded) and not self._over
         if paused and not self._paused:
             self._worker.pause()
         elif self._paused and not paused:

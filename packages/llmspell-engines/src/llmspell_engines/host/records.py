@@ -20,6 +20,8 @@ MAX_FRAMES = 100
 KNOWN_ERRORS = 1000
 KNOWN_ERRORS_BYTES = 4 * 1024 * 1024
 """How many errors of calls are remembered, and their size together; the newest ones are."""
+HOST_KINDS = frozenset({"permission", "limit", "budget"})
+"""Kinds that the host decides: they ask a person for more, and have exit codes of their own."""
 _GUEST_LIMITS = ("memory", "result", "log")
 
 
@@ -50,22 +52,28 @@ def _to_frame(frame: Frame) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def from_record(record: Any, limits: Limits) -> LlmspellError:
-    """Read the error that a guest reports."""
+def from_record(record: Any, limits: Limits, known: LlmspellError | None = None) -> LlmspellError:
+    """Read the error that a guest reports; `known` is the host's own that it refers to.
+
+    That one is returned where the record still says the same. Of the kinds in `HOST_KINDS` a guest
+    can say only what the host has said: changed or made up, such an error is the script's own.
+    """
     if not isinstance(record, dict):
         return InternalError("the worker reported a failure without saying which")
     kind = record.get("kind")
     details = record.get("details")
     details = details if isinstance(details, dict) else {}
-    if kind == "limit" and details.get("limit") in _GUEST_LIMITS:
+    message = record.get("message")
+    if known is not None and (known.kind, known.message[:MAX_MESSAGE]) == (kind, message):
+        error = known
+    elif kind == "limit" and details.get("limit") in _GUEST_LIMITS:
         name = str(details["limit"])
-        error: LlmspellError = limit_error(name, getattr(limits, f"{name}_bytes"))
+        error = limit_error(name, getattr(limits, f"{name}_bytes"))
     else:
-        cls = KINDS.get(kind, ScriptRuntimeError) if isinstance(kind, str) else ScriptRuntimeError
-        message = record.get("message")
+        cls = KINDS.get(kind) if isinstance(kind, str) and kind not in HOST_KINDS else None
         text = message if isinstance(message, str) else "the spell failed"
         retryable = record.get("retryable")
-        error = cls(
+        error = (cls or ScriptRuntimeError)(
             text[:MAX_MESSAGE],
             retryable=retryable if isinstance(retryable, bool) else None,
             bridge=_text(record.get("bridge")),

@@ -55,6 +55,7 @@ class Run:
         self._started = 0.0
         self._done = False
         self._calls: dict[int, OpenCall] = {}
+        self._leaving: set[OpenCall] = set()
         self._in_flight: Counter[int] = Counter()
         self._flow = Flow(worker, session.fail)
         self._inbox = Inbox(self._flow, self._read)
@@ -106,7 +107,7 @@ class Run:
 
     async def _clean_up(self) -> None:
         """Cancel what still runs on the host's side, and wait until it is gone."""
-        tasks = [call.task for call in self._calls.values() if call.task is not None]
+        tasks = [c.task for c in (*self._calls.values(), *self._leaving) if c.task is not None]
         for task in tasks:
             task.cancel()
         self._invocations.cancel()
@@ -158,34 +159,37 @@ class Run:
             return
         self._in_flight[depth] += 1
         where = f"{target}.{method}" if isinstance(target, str) else method
-        call = self._calls[number] = OpenCall(where, depth, reading)
+        call = self._calls[number] = OpenCall(number, where, depth, reading)
         self._flow.weigh(call.weight)
-        call.task = start(self._loop, self._call(call, number, target, method, args))
-        # again, for a task that is cancelled before it starts
-        call.task.add_done_callback(lambda _: self._free(number))
+        call.task = start(self._loop, self._call(call, target, method, args))
+        call.task.add_done_callback(lambda _: self._forget(call))
 
-    async def _call(
-        self, call: OpenCall, number: int, target: str | int, method: str, args: list[Value]
-    ) -> None:
+    async def _call(self, call: OpenCall, target: str | int, name: str, args: list[Value]) -> None:
         current_call.set(call)
         try:
             references = call.references
-            value = await dispatch.call(self._session, target, method, args, references=references)
+            value = await dispatch.call(self._session, target, name, args, references=references)
             payload = encode(value)
         except LlmspellError as error:
-            self._free(number)
-            self._answer_error(number, error)
+            self._free(call)
+            self._answer_error(call.number, error)
             return
-        self._free(number)
-        self._send(p.RESULT, number, payload)
+        self._free(call)
+        self._send(p.RESULT, call.number, payload)
 
-    def _free(self, number: int) -> None:
+    def _free(self, call: OpenCall) -> None:
         """Free the call's place, before its answer leaves: the guest reuses it at once."""
-        call = self._calls.pop(number, None)
-        if call is not None:
+        if self._calls.get(call.number) is call:
+            del self._calls[call.number]
             self._in_flight[call.depth] -= 1
-            call.task = None
-            self._flow.weigh(-call.weight)
+
+    def _forget(self, call: OpenCall) -> None:
+        """Let go of a call that has ended, one that was cancelled before it began included."""
+        self._free(call)
+        self._flow.weigh(-call.weight)
+        self._leaving.discard(call)
+        self._flow.leave(len(self._leaving))
+        call.task = None
 
     def _answer_error(self, number: int, error: LlmspellError) -> None:
         payload = encode(to_record(error, number))
@@ -210,11 +214,9 @@ class Run:
             self._ended.set_result(value)
 
     def _warn_of_open_calls(self) -> None:
-        running = [call for call in self._calls.values() if not call.cancelled]
-        if running:
-            names = ", ".join(sorted({call.where for call in running}))
-            count = len(running)
-            what = "1 call was" if count == 1 else f"{count} calls were"
+        if self._calls:
+            names = ", ".join(sorted({call.where for call in self._calls.values()}))
+            what = "1 call was" if len(self._calls) == 1 else f"{len(self._calls)} calls were"
             text = f"{what} still running when the spell ended, and cancelled: {names}"
             self._session.log("warn", text)
 
@@ -227,17 +229,12 @@ class Run:
 
     def _to_error(self, record: Value) -> LlmspellError:
         """Read an error record; one of our own errors that came back is found again."""
-        error = from_record(record, self._session.limits)
         ref = record.get("ref") if isinstance(record, dict) else None
-        known = self._errors.find(ref)
-        if known is None or (known.kind, known.message) != (error.kind, error.message):
-            return error
-        known.traceback = error.traceback
-        return known
+        return from_record(record, self._session.limits, self._errors.find(ref))
 
     def _on_log(self, _: int, reading: Reading) -> None:
         match reading.value():
-            case [str(level), str(text)] if level in _LEVELS:
+            case ["log" | "info" | "warn" | "error" | "debug" | "write" as level, str(text)]:
                 self._session.log(level, text)
             case _:
                 self._broken("a log of the wrong shape")
@@ -249,7 +246,10 @@ class Run:
     def _on_cancel_call(self, number: int, _: Reading) -> None:
         call = self._calls.get(number)
         if call is not None and call.task is not None:
-            call.cancelled = True
+            # the guest has its place again, whatever the method does before it ends
+            self._free(call)
+            self._leaving.add(call)
+            self._flow.leave(len(self._leaving))
             call.task.cancel()
 
     def _on_release(self, number: int, _: Reading) -> None:
@@ -298,6 +298,3 @@ class Run:
             error = InternalError(f"{name}: the script engine ended unexpectedly: {exit_}")
         self._session.fail(error)
         self._fail(error)
-
-
-_LEVELS = frozenset({"log", "info", "warn", "error", "debug", "write"})
