@@ -67,6 +67,7 @@ class Demo(Bridge):
 
     def __init__(self) -> None:
         self.left_early = 0
+        self.counters: list[Counter] = []
 
     @method(example={"who": "Ada"})
     async def greet(
@@ -88,7 +89,8 @@ class Demo(Bridge):
     @method()
     async def counter(self) -> Counter:
         """Make a host object."""
-        return Counter()
+        self.counters.append(Counter())
+        return self.counters[-1]
 
     @method()
     async def peek(self, counter: Counter) -> int:

@@ -245,6 +245,16 @@ async def test_too_many_handles_end_the_run(demo: Demo) -> None:
     assert session.fatal is not None
 
 
+async def test_an_object_beyond_the_limit_is_closed_with_the_others(demo: Demo) -> None:
+    """It was made already when it was refused, and leaves with the run."""
+    session = Session(bridges={"demo": demo}, limits=Limits(handles=1))
+    await call(session, "demo", "counter", [])
+    with pytest.raises(LimitError):
+        await call(session, "demo", "counter", [])
+    await session.close()
+    assert [counter.closed for counter in demo.counters] == [1, 1]
+
+
 async def test_a_spent_budget_ends_the_run(session: Session) -> None:
     """A budget error is told to the session, so that it cannot be caught away."""
     ledger = Ledger(Budget(llm_calls=1))

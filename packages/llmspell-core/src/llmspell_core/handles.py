@@ -99,16 +99,16 @@ class HandleTable:
         """Give `handle` a number; the same object keeps the one it has.
 
         Raises:
-            LimitError: the run holds too many already.
+            LimitError: the run holds too many already; this one is closed with the others.
         """
         number = self._numbers.get(id(handle))
         if number is None:
-            if len(self._objects) >= self._limit:
-                raise limit_error("handles", self._limit)
             number = self._next
             self._next += 1
             self._objects[number] = handle
             self._numbers[id(handle)] = number
+            if len(self._objects) > self._limit:
+                raise limit_error("handles", self._limit)
         cls = type(handle)
         return HandleRef(number, cls.type_name, flags_of(cls))
 
