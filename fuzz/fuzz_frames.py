@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fuzz.seeds import FRAME
 from llmspell_core.errors import ConversionError
 from llmspell_core.values import Bounds
-from llmspell_engines import codec
+from llmspell_engines import codec, protocol
 from llmspell_engines.protocol import GUEST_KINDS, FrameReader, ProtocolViolation
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 BOUNDS = Bounds(depth=8, nodes=300, message_bytes=4096)
 """Small, so that small inputs reach them."""
+MESSAGE = 10 * FRAME
+protocol.FRAME_BYTES, protocol.MESSAGE_BYTES = FRAME, MESSAGE
 _BARE = 0x80
 """With this bit of the first byte the rest is one payload, without frames."""
 _OURS = ("wrong shape", "64 bits")
@@ -36,7 +39,7 @@ def one_input(data: bytes) -> None:
                 _message(message[2])
     except ProtocolViolation:
         return
-    if reader.pending_bytes > len(stream):
+    if reader.pending_bytes > MESSAGE + FRAME + step:
         raise AssertionError(f"{reader.pending_bytes} bytes held of {len(stream)}")
 
 

@@ -117,13 +117,11 @@ class FakeWorker:
 
     def __init__(self, sock: socket.socket) -> None:
         """Take over the host's end."""
-        self._loop = asyncio.get_running_loop()
-        self._exited: asyncio.Future[Exit] = self._loop.create_future()
         self._why = ""
         self._transport = Transport(sock, self._receive, lambda _: self._finish())
         self._transport.pause()
 
-    def attach(self, on_message: Any, on_exit: Any) -> None:
+    def attach(self, on_message: Any, on_exit: Any, _: Any) -> None:
         """Do what `Worker.attach` does."""
         self._on_message, self._on_exit = on_message, on_exit
         self._transport.resume()
@@ -153,21 +151,19 @@ class FakeWorker:
         self._why = self._why or reason
         self._transport.expect_end()
 
-    async def stop(self, reason: str) -> Exit:
-        """Do what `Worker.stop` does."""
-        self.kill(reason)
-        self.resume()
-        return await asyncio.shield(self._exited)
+    def limit_time(self, seconds: float | None) -> None:
+        """Do without: the loop's own clock is enough here."""
+
+    def read_out(self) -> None:
+        """Do what `Worker.read_out` does."""
+        self._transport.read_out()
 
     def close(self) -> None:
         """Give the socket back."""
         self._transport.close()
 
     def _finish(self) -> None:
-        if not self._exited.done():
-            exit_ = Exit(reason=self._why or "crashed")
-            self._exited.set_result(exit_)
-            self._on_exit(exit_)
+        self._on_exit(Exit(reason=self._why or "crashed"))
 
 
 def pieces_of(data: bytes) -> list[bytes]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+FRAME = 64
+"""The largest frame that `fuzz_frames` lets pass: small inputs are to have messages of many."""
 pack = msgspec.msgpack.encode
 FUNCTION = msgspec.msgpack.Ext(p.EXT_CALLBACK, pack([1, "f"]))
 HANDLE = msgspec.msgpack.Ext(p.EXT_HANDLE, pack([1]))
@@ -57,10 +59,14 @@ def _frames() -> Iterator[bytes]:
     yield from (b"\x00" + stream for stream in said)
     yield from (b"\x80" + pack(value) for value in (*VALUES, *CALLS))
     yield b"\x03" + b"".join(said)
-    parts = pack("x" * 40)
-    for at, more in ((0, p.MORE), (10, p.MORE), (20, 0)):
-        parts += p.HEADER.pack(10, p.DONE, more, 0, 0) + parts[at : at + 10]
-    yield b"\x05" + parts[41:]
+    payload = pack("x" * (3 * FRAME - 10))
+    for size in (0x00, 0x11):
+        stream = b"".join(
+            p.HEADER.pack(FRAME if more else len(payload) - at, p.DONE, more, 0, 0)
+            + payload[at : at + FRAME]
+            for at, more in ((0, p.MORE), (FRAME, p.MORE), (2 * FRAME, 0))
+        )
+        yield bytes([size]) + stream
 
 
 def _run() -> Iterator[bytes]:

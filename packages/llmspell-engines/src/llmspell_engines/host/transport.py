@@ -25,7 +25,7 @@ HIGH_WATER_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
 _BATCH = 16
 """Messages delivered in one turn of the loop, so that a flood does not starve other workers."""
-_LAST_BYTES = 4 * 1024 * 1024
+_LAST_BYTES = 1024 * 1024
 """The most that is read of a worker known to be dead: more than a socket holds."""
 _JOINED_BYTES = 64 * 1024
 """Unsent frames are joined up to this size: as objects, empty answers would take five times it."""
