@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeAlias
 
+    from llmspell_engines.host import Worker
     from llmspell_engines.host.process import Exit
+
+    Kind: TypeAlias = tuple[str, tuple[str, ...]]
 
 MEMORY_BYTES = 64 * MIB
 _KEY = "LLMSPELL_ATTACK_KEY"
@@ -47,7 +50,8 @@ class Arena:
         # a key of the host's, which no worker may find
         os.environ[_KEY] = self.stage.canary
         self._runner = asyncio.Runner()
-        self._launchers: dict[tuple[str, tuple[str, ...]], ForkLauncher] = {}
+        self._launchers: dict[Kind, ForkLauncher] = {}
+        self._next: dict[Kind, asyncio.Task[Worker]] = {}
         self._controls: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
@@ -61,8 +65,7 @@ class Arena:
         traceback: TracebackType | None,
     ) -> None:
         """End the zygotes and the stage."""
-        for launcher in self._launchers.values():
-            self._runner.run(launcher.close())
+        self._runner.run(self._close())
         self._runner.close()
         del os.environ[_KEY]
         self.stage.__exit__(kind, error, traceback)
@@ -77,9 +80,21 @@ class Arena:
             self._controls[name] = self.outcome(name, ())
         return self._controls[name]
 
+    async def _worker(self, kind: Kind) -> Worker:
+        """Take a fresh worker, and have the next one be made meanwhile."""
+        launcher = self._launchers.setdefault(kind, ForkLauncher(*kind))
+        worker = await (self._next.pop(kind, None) or launcher.launch(MEMORY_BYTES))
+        self._next[kind] = asyncio.create_task(launcher.launch(MEMORY_BYTES))
+        return worker
+
+    async def _close(self) -> None:
+        for task in self._next.values():
+            await (await task).stop()
+        for launcher in self._launchers.values():
+            await launcher.close()
+
     async def _outcome(self, name: str, layers: tuple[str, ...], guest: str) -> Outcome:
-        launcher = self._launchers.setdefault((guest, layers), ForkLauncher(guest, layers))
-        worker = await launcher.launch(MEMORY_BYTES)
+        worker = await self._worker((guest, layers))
         assert worker.about["layers"] == "+".join(layers), worker.about
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Report | Exit] = loop.create_future()

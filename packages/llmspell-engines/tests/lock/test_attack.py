@@ -44,8 +44,9 @@ def test_it_works_without_a_lock(arena: Arena, name: str) -> None:
 
 @all_attempts
 def test_the_lock_blocks_it(arena: Arena, name: str) -> None:
-    """With both layers the attempt fails, and in the way that the filter says."""
+    """With both layers the attempt fails, in the way that the filter says, and leaves no trace."""
     assert arena.outcome(name, LAYERS) == ANSWERS[ROWS[name].seccomp]
+    assert arena.stage.untouched()
 
 
 @all_attempts

@@ -30,7 +30,8 @@ _BACKLOG = 1024
 class Stage:
     """Makes scenes in `folder`, which must be short enough for a socket's path; close it after.
 
-    Its sockets listen and never answer. Its victim ends with it, and is replaced when it died.
+    Its sockets listen and never answer. Its victim ends with it, and is replaced when it died; so
+    is the folder that an attempt has changed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,6 +39,8 @@ class Stage:
         self.canary = f"canary-{secrets.token_hex(8)}"
         self._folder = folder
         self._scenes = 0
+        self._scene_folder = folder
+        self._as_made: object = None
         self._victim: subprocess.Popen[bytes] | None = None
         self._address = 0
         self._abstract = f"llmspell-attack-{secrets.token_hex(8)}"
@@ -69,16 +72,18 @@ class Stage:
 
     def scene(self) -> Scene:
         """Make what one attempt is given: a folder of its own, and the rest."""
-        self._scenes += 1
-        folder = self._folder / str(self._scenes)
-        (folder / "empty").mkdir(parents=True)
-        (folder / "canary").write_text(self.canary, encoding="ascii")
+        if not self.untouched():
+            self._scenes += 1
+            self._scene_folder = self._folder / str(self._scenes)
+            (self._scene_folder / "empty").mkdir(parents=True)
+            (self._scene_folder / "canary").write_text(self.canary, encoding="ascii")
+            self._as_made = self._look()
         if self._victim is None or self._victim.poll() is not None:
             self._end_victim()
             self._start_victim()
         assert self._victim is not None
         return Scene(
-            folder=str(folder),
+            folder=str(self._scene_folder),
             canary=self.canary,
             host=os.getpid(),
             victim=self._victim.pid,
@@ -89,6 +94,21 @@ class Stage:
             tcp=self._sockets[3].getsockname()[1],
             udp=self._sockets[4].getsockname()[1],
         )
+
+    def untouched(self) -> bool:
+        """Say whether the last scene's folder is as it was made."""
+        return self._as_made is not None and self._look() == self._as_made
+
+    def _look(self) -> object:
+        """Describe the folder: names, contents, modes, times and links."""
+        folder = self._scene_folder
+        paths = [folder, *sorted(folder.rglob("*"))]
+        found = []
+        for path in paths:
+            stat = path.lstat()
+            facts = (stat.st_mode, stat.st_uid, stat.st_nlink, stat.st_size, stat.st_mtime_ns)
+            found.append((path.name, stat.st_ctime_ns, facts))
+        return found
 
     def _start_victim(self) -> None:
         self._victim = subprocess.Popen(
