@@ -26,13 +26,12 @@ _NIL = encode(None)
 
 
 class _Open:
-    """A callback under way: who waits for it, how deep it is, and the call that it serves."""
+    """A callback under way: who waits for it, and the call that it serves."""
 
-    __slots__ = ("call", "depth", "future")
+    __slots__ = ("call", "future")
 
-    def __init__(self, depth: int, call: OpenCall | None) -> None:
+    def __init__(self, call: OpenCall | None) -> None:
         self.future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
-        self.depth = depth
         self.call = call
 
 
@@ -47,12 +46,12 @@ class Invocations:
         self._fail = fail
         self._nesting = nesting
         self._open: dict[int, _Open] = {}
-        self._next = 1
+        # of every invocation there was: what a callback began may call long after it returned
+        self._depths = [0]
 
     def depth(self, number: int) -> int:
-        """Say how deep the invocation of a number is; 0 for one that is not under way."""
-        found = self._open.get(number)
-        return found.depth if found else 0
+        """Say how deep the invocation of a number is or was; 0 where there never was one."""
+        return self._depths[number] if 0 < number < len(self._depths) else 0
 
     async def invoke(self, callback: int, args: Sequence[Value]) -> Value:
         """Run the script's function of a number with `args`; cancelling this cancels it.
@@ -69,9 +68,9 @@ class Invocations:
             self._fail(error)
             raise error
         payload = encode([callback, list(args), depth])
-        number = self._next
-        self._next += 1
-        opened = self._open[number] = _Open(depth, call)
+        number = len(self._depths)
+        self._depths.append(depth)
+        opened = self._open[number] = _Open(call)
         self._flow.expect(1)
         self._send(p.INVOKE, number, payload)
         try:
@@ -91,7 +90,7 @@ class Invocations:
         Raises:
             ConversionError: the answer cannot be read.
         """
-        if not 0 < number < self._next:
+        if not 0 < number < len(self._depths):
             return False
         found = self._open.get(number)
         if found is not None and not found.future.done():

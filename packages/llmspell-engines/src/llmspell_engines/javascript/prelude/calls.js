@@ -73,9 +73,20 @@ function log(level, text) {
 let lastCall = 0;
 const pending = new SafeMap(); // call -> what settles it
 const waiting = new SafeMap(); // call -> its bytes, while as many as allowed are in flight
-// Callback depth -> calls in flight there. Each depth has its own places: a callback's calls must
-// not wait for the very calls that wait for the callback.
-const inFlight = new SafeMap();
+// Callback depth -> how many calls are in flight there, and the line of those that wait, first to
+// last. Each depth has its own places: a callback's calls must not wait for the very calls that
+// wait for the callback.
+const levels = new SafeMap();
+
+function levelOf(depth) {
+  let level = mapGet(levels, depth);
+  if (level === undefined) {
+    level = { __proto__: null, open: 0, line: new SafeMap(), first: 0, last: 0 };
+    mapSet(levels, depth, level);
+  }
+  return level;
+}
+
 // The invocation whose code is running, 0 for the spell itself. Every message runs the code it
 // wakes before the next one arrives, so what is called meanwhile belongs to the same invocation.
 let current = 0;
@@ -83,8 +94,9 @@ let current = 0;
 // `site` holds the line of the call, for the error that may come.
 function call(target, method, flags, args, shown, site = new RealError()) {
   const number = ++lastCall;
-  const depth = mapGet(invocations, current) || 0;
-  const state = { __proto__: null, site, owner: current, depth, observed: false };
+  // also of what a callback began and left running when it returned: the host counts alike
+  const level = levelOf(mapGet(depths, current) || 0);
+  const state = { __proto__: null, site, owner: current, level, observed: false };
   const promise = new SafePromise((resolve, reject) => {
     let count = args.length;
     while (count > 0 && args[count - 1] === undefined) count--;
@@ -98,12 +110,12 @@ function call(target, method, flags, args, shown, site = new RealError()) {
       state.resolve = resolve;
       state.reject = reject;
       mapSet(pending, number, state);
-      const open = mapGet(inFlight, depth) || 0;
-      if (open < limits.calls_in_flight) {
-        mapSet(inFlight, depth, open + 1);
+      if (level.open < limits.calls_in_flight) {
+        level.open++;
         send(KIND.CALL, number, bytes, length);
       } else {
         mapSet(waiting, number, copyBytes(bytes, 0, length));
+        mapSet(level.line, level.last++, number);
       }
     }, {
       __proto__: null,
@@ -149,19 +161,18 @@ function makePendingStream(promise, number) {
 
 // A call is over: start the oldest that waits at its depth.
 function closeCall(number) {
-  const { depth } = mapGet(pending, number);
+  const { level } = mapGet(pending, number);
   mapDelete(pending, number);
-  let next = 0;
-  mapForEach(waiting, (bytes, key) => {
-    if (next === 0 && mapGet(pending, key).depth === depth) next = key;
-  });
-  if (next === 0) {
-    mapSet(inFlight, depth, mapGet(inFlight, depth) - 1);
+  while (level.first < level.last) {
+    const next = mapGet(level.line, level.first);
+    mapDelete(level.line, level.first++);
+    const bytes = mapGet(waiting, next);
+    if (bytes === undefined) continue; // cancelled meanwhile
+    mapDelete(waiting, next);
+    send(KIND.CALL, next, bytes, viewBytes(bytes));
     return;
   }
-  const bytes = mapGet(waiting, next);
-  mapDelete(waiting, next);
-  send(KIND.CALL, next, bytes, viewBytes(bytes));
+  level.open--;
 }
 
 // Give up a call; false when it is over already.
@@ -204,7 +215,8 @@ function settle(number, failed, value) {
 
 const callbacks = new SafeMap(); // number -> function
 const callbackIds = new SafeMap(); // function -> number
-const invocations = new SafeMap(); // invocation -> how deep callbacks called callbacks
+const invocations = new SafeSet(); // those under way
+const depths = new SafeMap(); // invocation, also one that has ended -> how deep it is
 
 function callbackId(callback) {
   let number = mapGet(callbackIds, callback);
@@ -223,21 +235,21 @@ function invoke(id, input) {
   const depth = read(input);
   const callback = mapGet(callbacks, number);
   current = id;
-  mapSet(invocations, id, depth);
+  setAdd(invocations, id);
+  mapSet(depths, id, depth);
   const answer = (async () => {
     if (callback === undefined) throw new SpellError("internal", `no callback ${number}`);
     return await apply(callback, undefined, args);
   })();
   then(answer, (value) => {
-    if (!mapHas(invocations, id)) return;
+    if (!setDelete(invocations, id)) return;
     try {
       sendValue(KIND.RETURN, id, value);
     } catch (error) {
       sendError(KIND.RAISE, id, error);
     }
-    mapDelete(invocations, id);
   }, (error) => {
-    if (mapDelete(invocations, id)) sendError(KIND.RAISE, id, error);
+    if (setDelete(invocations, id)) sendError(KIND.RAISE, id, error);
   });
 }
 
@@ -247,7 +259,7 @@ function cancel(id) {
     sendError(KIND.FAILED, 0, new SpellError("cancelled", "the run was cancelled"));
     return;
   }
-  if (!mapDelete(invocations, id)) return;
+  if (!setDelete(invocations, id)) return;
   const calls = [];
   mapForEach(pending, (entry, number) => {
     if (entry.owner === id) define(calls, calls.length, number);

@@ -63,6 +63,7 @@ const mapSize = getterOf(Map.prototype, "size");
 const SafeSet = Set;
 const setAdd = uncurry(Set.prototype.add);
 const setHas = uncurry(Set.prototype.has);
+const setDelete = uncurry(Set.prototype.delete);
 const setForEach = uncurry(Set.prototype.forEach);
 const setSize = getterOf(Set.prototype, "size");
 
