@@ -19,16 +19,18 @@ print("imported")
 
 
 class Strict(Policy):
-    """No files but of one folder, and little time."""
+    """No files but of one folder, and no secrets."""
 
     def permissions(self, permissions):
         return Permissions(read=("docs",), net=True, env=True)
 
-    def limits(self, limits):
-        return Limits(timeout_s=1)
-
     def allows(self, effect, name):
         return name is None or "secret" not in name
+
+
+class Quick(Policy):
+    def limits(self, limits):
+        return Limits(timeout_s=1)
 
 
 class Broken(Policy):
@@ -72,9 +74,11 @@ def test_what_a_policy_leaves_works(cli: Cli) -> None:
     assert "--allow-read=docs/a.txt" in cli("exec", code, "-l", "lua").stderr
 
 
-@pytest.mark.usefixtures("strict")
-def test_no_option_raises_a_limit_above_a_policys(cli: Cli) -> None:
+def test_no_option_raises_a_limit_above_a_policys(
+    cli: Cli, plugin: Callable[[str, str], None]
+) -> None:
     """The lower one ends the spell."""
+    plugin("[llmspell.policies]\nquick = acme_plugin:Quick\n", MODULE.replace("print", "str"))
     done = cli("exec", "while true do end", "-l", "lua", "--timeout", "1h")
     assert done.returncode == 5
     assert "the spell ran longer than 1 s" in done.stderr

@@ -92,7 +92,7 @@ def test_any_text_is_written_as_itself(
     """Quotes, backslashes and all that a file's name may hold."""
     text = added("# c\n", ("permissions", "read"), first) if first else ""
     if lines:
-        text = text.replace('["', '[\n  "')
+        text = text.replace("read = [", "read = [\n  ")
     text = added(text, ("permissions", "read"), then)
     assert tomllib.loads(text)["permissions"]["read"] == [*first, *then]
 
