@@ -52,12 +52,20 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool
 
 
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a tool that an agent wants to make; `arguments` are JSON."""
+
+    tool: str
+    arguments: str
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a spell wants, to be granted together or not at all.
 
     `spell` is what it is called in errors, `file` where it was read from, `description` what its
     header says. `where` is the method that wants it, such as ``fs.read``; None before the spell
     starts, when the `wants` are those that its header declares. `because` adds where a name leads.
+    With a `call`, nothing is granted: whether this one may be made is asked, and `where` is whose.
     All of it but `file` is the spell's word: show none of it as it is.
     """
 
@@ -67,6 +75,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     where: str | None
     wants: tuple[Want, ...]
     because: str = ""
+    call: ToolCall | None = None
 
 
 Ask: TypeAlias = Callable[[Question], Awaitable[bool]]
@@ -123,6 +132,23 @@ class Asking:
                 self._refused += wants
                 self._refusals.update({effect for effect, _ in wants})
                 raise refused
+
+    async def approve(self, call: ToolCall, where: str) -> bool:
+        """Ask whether one call may be made, which grants nothing; `where` is the agent."""
+        session = self._session
+        question = Question(
+            spell=session.name,
+            file=session.file,
+            description=self._header.description,
+            where=where,
+            wants=(),
+            call=call,
+        )
+        async with self._turn:
+            with session.hold():
+                yes = await self._ask(question) is True
+            session.record({"event": "approved", "tool": call.tool, "call": where, "granted": yes})
+        return yes
 
     def _askable(self, want: Named) -> bool:
         effect, _ = want

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmspell_core import ScriptRuntimeError, TextRecord, UnsupportedError
+from llmspell_core import ScriptRuntimeError, UnsupportedError
+from llmspell_core.asking import ToolCall
 
 if TYPE_CHECKING:
     from llmspell_bridges.agent.config import AgentConfig
@@ -42,14 +43,15 @@ async def refusal(
         return None
     if approve == "ask":
         check_approval(config, session)
-        text = msgspec.json.encode(arguments, enc_hook=repr).decode()
         asking: Any = session.asking
-        return None if await asking.approve(tool, text, config.called) else REFUSED
+        text = msgspec.json.encode(arguments).decode()
+        approved = await asking.approve(ToolCall(tool=tool, arguments=text), config.called)
+        return None if approved else REFUSED
     call = {"name": tool, "arguments": arguments, "id": call_id, "agent": config.name}
     answer = await approve({key: value for key, value in call.items() if value is not None})
     if isinstance(answer, bool):
         return None if answer else REFUSED
-    if isinstance(answer, str | TextRecord):
+    if isinstance(answer, str):
         return str(answer) or REFUSED
     text = f"the function `approve` of {config.called} gives true, false, or why not; it gave {answer!r:.40}"
     raise ScriptRuntimeError(text)

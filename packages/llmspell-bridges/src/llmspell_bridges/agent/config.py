@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from llmspell_bridges.llm.approve import Approval
 from llmspell_bridges.llm.serving import Wishes
 from llmspell_bridges.retry import RetryPolicy
-from llmspell_core import Callback
 
 _SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort")
 
@@ -34,7 +34,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: list[str] | None = None
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
-    approve: Callback | Literal["ask"] | None = None
+    approve: Approval | None = None
 
     @property
     def called(self) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic_ai.exceptions import IncompleteToolCall
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models import Model, StreamedResponse
 from pydantic_ai.profiles import ModelProfile
@@ -236,14 +237,21 @@ def _blocks(fields: dict[str, Any]) -> Any:
 
 
 def _calls(fields: dict[str, Any]) -> list[ToolCallPart]:
-    """Read the tool calls of an answer; arguments that are no JSON stay text, for the model to see."""
+    """Read the tool calls of an answer; arguments that are no JSON stay text, for the model to see.
+
+    Raises:
+        IncompleteToolCall: they were cut off: asked again, they would be again.
+    """
+    calls = fields.get("tool_calls", ())
+    if fields["finish_reason"] == "length" and calls and "arguments_text" in calls[-1]:
+        raise IncompleteToolCall("a tool call was cut off")
     return [
         ToolCallPart(
             call["name"],
             call["arguments_text"] if "arguments_text" in call else call["arguments"],
             **({"tool_call_id": call["id"]} if call["id"] else {}),
         )
-        for call in fields.get("tool_calls", ())
+        for call in calls
     ]
 
 

@@ -55,7 +55,8 @@ __all__ = ["AgentRun", "build", "from_script", "to_script", "warm"]
 _MANY = 1_000_000
 """Retries of tools are not counted apart: `max_steps` ends a model that learns nothing."""
 _OUTPUT_RETRIES = 3
-_STRUCTURED = {"native": NativeOutput, "tool": ToolOutput, "prompted": PromptedOutput}
+_ANSWER = "final_result"
+"""The tool that an agent in the mode `tool` answers by: none of the script's."""
 
 
 def warm() -> None:
@@ -65,10 +66,13 @@ def warm() -> None:
 
 def build(config: AgentConfig, tools: Sequence[Tool], mode: Mode | None) -> Agent[Any, Any]:
     """Make pydantic-ai's agent; what belongs to one run comes as its `deps`."""
+    # the agent's own schema is put in the place of this one by `LiteLLMModel`
+    data = StructuredDict({"type": "object"}, name="answer")
     output: Any = str
-    if mode is not None:
-        # the agent's own schema is put in its place by `LiteLLMModel`
-        output = _STRUCTURED[mode](StructuredDict({"type": "object"}, name="answer"))
+    if mode == "tool":
+        output = ToolOutput(data, name=_ANSWER)
+    elif mode is not None:
+        output = NativeOutput(data) if mode == "native" else PromptedOutput(data)
     agent: Agent[Any, Any] = Agent(
         None,
         deps_type=AgentRun,
@@ -213,7 +217,7 @@ def _tool_calls(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     for message in messages:
         for part in message.parts if isinstance(message, ModelResponse) else ():
             answer = answers.get(part.tool_call_id) if isinstance(part, ToolCallPart) else None
-            if isinstance(part, ToolCallPart) and answer is not None:
+            if isinstance(part, ToolCallPart) and answer and part.tool_name != _ANSWER:
                 found.append(call_record(part, answer))
     return found
 

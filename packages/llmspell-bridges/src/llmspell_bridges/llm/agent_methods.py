@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from llmspell_bridges.llm.approve import Approval
 from llmspell_bridges.llm.base import LlmBase
 from llmspell_bridges.llm.params import (
     Choice,
@@ -23,7 +24,7 @@ from llmspell_bridges.llm.params import (
     Timeout,
     TopP,
 )
-from llmspell_core import Callback, CallContext, Handle, method
+from llmspell_core import CallContext, Handle, method
 
 AgentName = Annotated[str | None, "What errors, traces and other agents call it"]
 Description = Annotated[str | None, "What it is good at, for the agents that may call it"]
@@ -39,7 +40,7 @@ SchemaMode = Annotated[
     "How the schema is asked for: as a feature of the model, as a tool, in words; it depends",
 ]
 Approve = Annotated[
-    Callback | Literal["ask"] | None,
+    Approval | None,
     "Asked before each tool call: a function that gives true, or why not; `ask` is the terminal",
 ]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from llmspell_bridges.schema import Misfit, UncheckableError, flaw, misfit
+import msgspec
+
+from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, flaw, misfit
 from llmspell_core import ConversionError, ValidationError
 from llmspell_core.values import check_value
 
@@ -43,7 +45,8 @@ def by_name(tool: Tool, args: Sequence[Any]) -> dict[str, Any]:
         named = given.pop()
     if len(given) > len(names):
         known = f": {', '.join(names)}" if names else ""
-        text = f"`tools.{tool.name}` takes at most {len(names)} arguments{known}; got {len(given)}"
+        most = f"{len(names)} argument{'' if len(names) == 1 else 's'}"
+        text = f"`tools.{tool.name}` takes at most {most}{known}; got {len(given)}"
         raise ValidationError(text)
     found = {n: v for n, v in zip(names, given, strict=False) if v is not None}
     for name in named:
@@ -105,6 +108,8 @@ async def object_schema(parameters: dict[str, Any] | None) -> dict[str, Any]:
         raise ValueError(
             f"arguments are an object, so its `type` is object, not {schema['type']!r}"
         )
+    if len(msgspec.json.encode(schema)) > MAX_BYTES:
+        raise ValueError("it is larger than 256 KiB")
     try:
         found: Misfit | None = await asyncio.to_thread(flaw, schema)
     except UncheckableError:
