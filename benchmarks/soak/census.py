@@ -67,10 +67,10 @@ async def take(runtime: Runtime, pools: Sequence[Any], like: Census | None = Non
 
     What differs from `like` is counted again for a while: only what stays is a leak.
     """
-    for pool in pools:
-        pool._launcher.start()  # noqa: SLF001 - one that was killed twice waits to be needed
     deadline = time.monotonic() + _PATIENCE_S
     while True:
+        for pool in pools:
+            pool._launcher.start()  # noqa: SLF001 - one that was killed twice waits to be needed
         gc.collect()
         found = _count(runtime, pools)
         at_rest = all(_at_rest(pool) for pool in pools)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-_LATE_S = 1.0
-"""How long a dead zygote's answers are waited for where somebody else has its socket open."""
+_LATE_S = 10.0
+"""How long a dead zygote's last answer is waited for: seconds passed on a machine at 13 times its load."""
 
 
 class ZygoteGoneError(WorkerStartError):
