@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from llmspell_testkit.hostile.loader import load_corpus, packaged
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--topic", action="append", help="run the cases of this topic only")
     parser.add_argument("--cases", type=Path, help="a folder of cases (default: the shipped ones)")
     parser.add_argument("--isolation", default="locked", choices=("locked", "process"))
+    parser.add_argument("--require-lock", action="store_true", help="fail without the kernel lock")
     parser.add_argument("--jobs", type=int, default=2, help="host processes at once")
     options = parser.parse_args(arguments)
     corpus = load_corpus(options.cases or packaged(options.engine))
@@ -30,17 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     if not chosen:
         parser.error("no case of that name")
+    work = partial(
+        run_case,
+        good=corpus.good,
+        engine=options.engine,
+        isolation=options.isolation,
+        require_lock=options.require_lock,
+    )
     with ThreadPoolExecutor(options.jobs) as pool:
-        runs = pool.map(
-            lambda case: run_case(
-                case, corpus.good, engine=options.engine, isolation=options.isolation
-            ),
-            chosen,
-        )
-        failed = [ran for ran in map(_show, runs) if ran.problems]
+        runs = [_show(ran) for ran in pool.map(work, chosen)]
+    failed = [ran for ran in runs if ran.problems]
     for ran in failed:
         sys.stdout.write(f"\n{ran.failure}\n")
-    sys.stdout.write(f"\n{len(chosen)} cases, {len(failed)} failed\n")
+    levels = sorted({ran.found.isolation for ran in runs if ran.found is not None})
+    at = f", isolation: {'; '.join(levels)}" if levels else ""
+    sys.stdout.write(f"\n{len(runs)} cases, {len(failed)} failed{at}\n")
     return 1 if failed else 0
 
 

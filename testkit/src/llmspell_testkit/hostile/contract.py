@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Runs = dict[str, Future[Ran]]
 
-SETTINGS = frozenset({"engine", "cases", "isolation", "known_failures", "jobs"})
+SETTINGS = frozenset({"engine", "cases", "isolation", "require_lock", "known_failures", "jobs"})
 """What a subclass of `HostileContract` may set; everything else is the contract's own."""
 
 
@@ -39,7 +39,8 @@ class HostileContract:
 
     `engine` is the name of an installed engine, or ``module:Class``. `cases` is a folder of case
     files with a ``good.toml``; without it the shipped corpus of that engine's name is run.
-    `isolation` is the level it must hold at. `known_failures` maps a case id to the reason why it
+    `isolation` is the level it must hold at; with `require_lock` that level has to be in force, without
+    it what the machine offers. `known_failures` maps a case id to the reason why it
     fails today, strictly: an id that no case has fails, and so does a case that passes. `jobs` host
     processes run at once.
     """
@@ -47,6 +48,7 @@ class HostileContract:
     engine: ClassVar[str]
     cases: ClassVar[str | Path | None] = None
     isolation: ClassVar[Isolation] = "locked"
+    require_lock: ClassVar[bool] = False
     known_failures: ClassVar[Mapping[str, str]] = {}
     jobs: ClassVar[int] = 2
 
@@ -75,7 +77,13 @@ class HostileContract:
     def start(cls, pool: Executor, names: Iterable[str]) -> Runs:
         """Start the cases of these names, as many at once as the pool has places."""
         corpus = cls.corpus()
-        work = partial(run_case, good=corpus.good, engine=cls.engine, isolation=cls.isolation)
+        work = partial(
+            run_case,
+            good=corpus.good,
+            engine=cls.engine,
+            isolation=cls.isolation,
+            require_lock=cls.require_lock,
+        )
         return {name: pool.submit(work, corpus.cases[name]) for name in names}
 
     def test_case(self, hostile_runs: Runs, hostile_case: str) -> None:

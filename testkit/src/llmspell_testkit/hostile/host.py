@@ -12,6 +12,7 @@ import ctypes
 import os
 import sys
 import time
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmspell_core.errors import LlmspellError
+from llmspell_core.isolation import IsolationWarning
 from llmspell_core.limits import Limits
 from llmspell_core.registry import installed
 from llmspell_core.runtime import Runtime
@@ -52,6 +54,7 @@ async def run(job: Job) -> Report:
         bridges=[probe],
         limits=Limits(**limits),
         isolation=job.isolation,  # type: ignore[arg-type]  # the runner's own literal
+        require_lock=job.require_lock,
     )
     async with runtime:
 
@@ -70,7 +73,9 @@ async def run(job: Job) -> Report:
         attempt = await _report(execute)
         left = {figure: probe.counts[figure] for figure in _FIGURES if probe.counts[figure]}
         after = await _report(recover)
-    return Report(attempt=attempt, after=after, left_open=left)
+        found = await (await runtime.engine(name)).isolation()
+        isolation = " ".join((found.level, *found.layers))
+    return Report(attempt=attempt, after=after, left_open=left, isolation=isolation)
 
 
 async def _report(work: Callable[[Callable[[str, str], None]], Any]) -> SpellReport:
@@ -115,6 +120,8 @@ def _adopt_orphans() -> None:
 def main() -> None:
     """Run the job of standard input, in the current folder."""
     _adopt_orphans()
+    # the report says the level; a warning on stderr would be taken for the attempt's doing
+    warnings.simplefilter("ignore", IsolationWarning)
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     report = asyncio.run(run(job))
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")

@@ -12,6 +12,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     engine: str
     isolation: str
+    require_lock: bool
     source: str
     files: dict[str, str]
     params: dict[str, Any]
@@ -51,9 +52,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a host process says of its case: the attempt, the good spell after it, what was left.
 
     `left_open` are the probe's own figures that are not back at zero: calls that wait, streams and
-    host objects that are open.
+    host objects that are open. `isolation` is how the engine kept the scripts apart.
     """
 
     attempt: SpellReport
     after: SpellReport
     left_open: dict[str, int] = {}
+    isolation: str = ""

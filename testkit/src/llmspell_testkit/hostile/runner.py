@@ -61,8 +61,18 @@ class Ran(msgspec.Struct, kw_only=True):
         return report(self.engine, self.case, self.problems) if self.problems else None
 
 
-def run_case(case: HostileCase, good: GoodSpell, *, engine: str, isolation: str = "locked") -> Ran:
-    """Run one case in a host process of its own, and judge it."""
+def run_case(
+    case: HostileCase,
+    good: GoodSpell,
+    *,
+    engine: str,
+    isolation: str = "locked",
+    require_lock: bool = False,
+) -> Ran:
+    """Run one case in a host process of its own, and judge it.
+
+    With `require_lock` the case fails where the kernel lock is not to be had in full.
+    """
     limits = limits_of(case)
     with TemporaryDirectory(prefix="llmspell-hostile-") as name, _listener() as (port, arrived):
         folder = Path(name)
@@ -73,6 +83,7 @@ def run_case(case: HostileCase, good: GoodSpell, *, engine: str, isolation: str 
         job = Job(
             engine=engine,
             isolation=isolation,
+            require_lock=require_lock,
             source=case.source,
             files=case.files,
             params=params,
