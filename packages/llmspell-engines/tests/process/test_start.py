@@ -7,9 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from process_helpers import LAUNCHERS, PROCESSES, Talk
+from process_helpers import LAUNCHERS, PROCESSES, Talk, children
 
 from llmspell_engines.host import WorkerStartError, launch
+from llmspell_engines.host import worker as worker_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +135,35 @@ async def test_a_zygote_that_hangs_is_given_up(
         with pytest.raises(
             WorkerStartError, match="the zygote of hanging_guest:FakeGuest did not answer"
         ):
+            await pool.acquire()
+
+
+@both
+async def test_half_a_ready_is_given_up(
+    open_pool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that begins to say READY and goes silent is an error after a while, and killed."""
+    monkeypatch.setattr(worker_module, "START_TIMEOUT_S", 0.3)
+    before = children()
+    async with open_pool("silent_guest:HalfReadyGuest") as pool:
+        with pytest.raises(WorkerStartError, match=r"a worker was not ready after 0\.3 s"):
+            await pool.acquire()
+    assert children() == before
+
+
+@pytest.mark.parametrize(
+    ("guest", "message"),
+    [
+        ("NamelessGuest", "a start report without a level"),
+        ("BoastfulGuest", "larger than 65,536 bytes"),
+    ],
+)
+async def test_a_start_report_is_judged(
+    open_pool: Callable[..., Any], guest: str, message: str
+) -> None:
+    """What a worker says of itself is hostile input too."""
+    async with open_pool(f"silent_guest:{guest}") as pool:
+        with pytest.raises(WorkerStartError, match=message):
             await pool.acquire()
 
 

@@ -124,7 +124,8 @@ class Worker:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await self._ready
         except TimeoutError:
-            self.kill("start")
+            # to its end: no pool knows it yet, so none would wait for it
+            await self.stop("start")
             text = f"a worker was not ready after {START_TIMEOUT_S:g} s"
             raise WorkerStartError(text) from None
         except asyncio.CancelledError:
