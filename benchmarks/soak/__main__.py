@@ -62,6 +62,7 @@ class Soaking:
         self.fates = all_fates()
         self.met: Tally[str] = Tally()
         self.wrong: list[str] = []
+        self.done = 0
         self.zygotes = 0
         self.engines: list[Any] = []
 
@@ -82,7 +83,8 @@ class Soaking:
         async def one_after_another() -> None:
             for fate in drawn:
                 await self._one(fate)
-                if sum(self.met.values()) % _ZYGOTE_EVERY == 0:
+                self.done += 1
+                if self.done % _ZYGOTE_EVERY == 0:
                     self._kill_a_zygote()
 
         await asyncio.gather(*(one_after_another() for _ in range(at_once)))

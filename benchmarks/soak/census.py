@@ -70,7 +70,8 @@ async def take(runtime: Runtime, pools: Sequence[Any], like: Census | None = Non
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         for pool in pools:
-            pool._launcher.start()  # noqa: SLF001 - one that was killed twice waits to be needed
+            # a zygote or a spare that was killed before it was used is made again when needed
+            pool.start()
         gc.collect()
         found = _count(runtime, pools)
         at_rest = all(_at_rest(pool) for pool in pools)
