@@ -1,4 +1,4 @@
--- async.spawn, all, race, any: many functions of one spell at once.
+-- async.spawn, all, all_settled, race, any: many functions of one spell at once.
 local P = ...
 
 local type, raise, unpack, rawlen, rawget = type, error, table.unpack, rawlen, rawget
@@ -162,6 +162,26 @@ function async.all(list)
   local results = {}
   for i = 1, #started do results[i] = started[i].result[1] end
   return P.array(results)
+end
+
+-- What became of all, in order, as `Promise.allSettled` tells it; an error of one is its own.
+function async.all_settled(list)
+  local started = start(list, "async.all_settled")
+  local left = #started
+  if left > 0 then
+    wait(started, function()
+      left = left - 1
+      return left == 0
+    end)
+  end
+  if P.killed then raise(P.killed, 0) end
+  local outcomes = {}
+  for i = 1, #started do
+    local task = started[i]
+    outcomes[i] = task.ok and { status = "fulfilled", value = task.result[1] }
+      or { status = "rejected", reason = task.result }
+  end
+  return P.array(outcomes)
 end
 
 -- What settles first, result or error; the rest is cancelled.
