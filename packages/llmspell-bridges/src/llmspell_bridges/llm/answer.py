@@ -10,8 +10,11 @@ import msgspec
 from llmspell_bridges.llm import errors
 from llmspell_bridges.llm.request import text_tokens
 from llmspell_core import TextRecord
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmspell_bridges.llm.models import Model
 
 
@@ -31,6 +34,7 @@ class Collected:
         self._calls: dict[int, dict[str, str]] = {}
         self._thinking: list[dict[str, Any]] = []
         self._pieces: list[str] = []
+        self._shown = {kind: redactor.stream() for kind in ("text", "reasoning")}
 
     def take_response(self, response: Any) -> None:
         """Take a whole answer.
@@ -56,11 +60,17 @@ class Collected:
         choice = chunk.choices[0]
         self.finish_reason = choice.finish_reason or self.finish_reason
         text, reasoning = self._take_delta(choice.delta)
-        if text:
-            return TextRecord(text, {"type": "text"})
-        if reasoning:
-            return TextRecord("", {"type": "reasoning", "reasoning": reasoning})
+        if text and (shown := self._shown["text"].feed(text)):
+            return _piece("text", shown)
+        if reasoning and (shown := self._shown["reasoning"].feed(reasoning)):
+            return _piece("reasoning", shown)
         return None
+
+    def held(self) -> Iterator[TextRecord]:
+        """Yield what was held back of a stream, as it could have become a key of the host's."""
+        for kind in ("reasoning", "text"):
+            if rest := self._shown[kind].end():
+                yield _piece(kind, rest)
 
     def end_stream(self) -> None:
         """Put the pieces together."""
@@ -158,6 +168,12 @@ class Collected:
         # also an integer of more digits than Python reads, and lists in lists without end
         except (ValueError, RecursionError) as error:
             raise errors.not_json(self.model, self.text, self.finish_reason, error) from None
+
+
+def _piece(kind: str, text: str) -> TextRecord:
+    if kind == "text":
+        return TextRecord(text, {"type": "text"})
+    return TextRecord("", {"type": "reasoning", "reasoning": text})
 
 
 def usage_record(usage: Any) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.llm import clients, flat
@@ -9,6 +10,7 @@ from llmspell_bridges.llm.importing import start_import
 from llmspell_bridges.llm.serving import Serving, Wishes
 from llmspell_bridges.llm.settings import DEFAULT_MODEL, Settings
 from llmspell_core import Bridge
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +42,7 @@ class LlmBase(Bridge):
 
     async def open(self) -> None:
         """Start importing litellm in the background, and return at once."""
+        redactor.learn_environment(os.environ)  # litellm takes its keys from there
         clients.hold()
         start_import()
 

@@ -14,6 +14,7 @@ from llmspell_bridges.llm.grant import Estimate, Grant
 from llmspell_bridges.llm.importing import litellm_ready, stream_ready
 from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
 from llmspell_core import BadResponseError, LlmspellError, NetworkError
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -63,14 +64,14 @@ class ModelCall:
         return self._connection
 
     async def complete(self, arguments: dict[str, Any], *, parse: bool) -> TextRecord:
-        """Ask for the whole answer."""
+        """Ask for the whole answer; a key of the host's in it is not passed on."""
         collected = Collected(self.model)
         async with self._settled(collected):
             response = await self._bounded(
                 self.litellm.acompletion(**self._connection, **arguments)
             )
             collected.take_response(response)
-        return collected.record(kind=None, parse=parse)
+        return _without_keys(collected.record(kind=None, parse=parse))
 
     async def stream(
         self, arguments: dict[str, Any], *, parse: bool
@@ -94,14 +95,20 @@ class ModelCall:
                     piece = collected.take_chunk(chunk)
                     if piece is not None:
                         yield piece
+            except Exception:
+                for piece in collected.held():
+                    yield piece
+                raise
             finally:
                 await source.aclose()
+            for piece in collected.held():
+                yield piece
             # The wrapper invents `finish_reason="stop"` for its last chunk, and keeps what the
             # provider really sent in these two.
             if not (source.received_finish_reason or source.intermittent_finish_reason):
                 raise errors.truncated(self.model)
             collected.end_stream()
-        yield collected.record(kind="end", parse=parse)
+        yield _without_keys(collected.record(kind="end", parse=parse))
 
     async def embed(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask for embeddings."""
@@ -126,7 +133,7 @@ class ModelCall:
             response = await self._bounded(request)
             bill.usage = token_usage(response)
             bill.cost_usd = price(response)
-            return take(response), bill.cost_usd
+            return redactor.value(take(response)), bill.cost_usd
 
     async def reserve_flat(
         self, cost_usd: float | None, tokens: int, *, at_most: float | None, timeout_s: float | None
@@ -240,7 +247,15 @@ async def prepare(
     litellm = await litellm_ready()
     model = models.resolve(litellm, settings, name, provider)
     await ctx.ask("model", model.name)
+    key = settings.provider(model.provider).api_key
+    if key is not None and not key.is_read:  # from a keyring, whose owner may have to unlock it
+        await asyncio.to_thread(key.get_secret_value)
     return ModelCall(litellm, settings, ctx, model)
+
+
+def _without_keys(answer: TextRecord) -> TextRecord:
+    record: TextRecord = redactor.value(answer)
+    return record
 
 
 async def _next(source: AsyncIterator[Any]) -> Any:

@@ -42,6 +42,7 @@ _SPEECH_TOKENS_PER_S = 21
 _SPEECH_AT_MOST = 10.0  # seven digits are read as fifteen words
 _AUDIO_BYTES_PER_S = 4000  # 32 kbit/s, as telephones have
 _AUDIO_TOKENS_PER_S = 10
+_WORD_TOKENS_PER_S = 5
 
 
 def images(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
@@ -68,11 +69,8 @@ def speech(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
     """Prepare the reading of a text."""
     text = arguments["input"]
     tokens = text_tokens(text)
-    seconds = len(text) / _CHARACTERS_PER_S
-    quantities = {
-        "input_cost_per_character": len(text),
-        "output_cost_per_audio_token": seconds * _SPEECH_TOKENS_PER_S,
-    }
+    sounds = round(len(text) / _CHARACTERS_PER_S * _SPEECH_TOKENS_PER_S)
+    quantities = {"input_cost_per_character": len(text), "output_cost_per_audio_token": sounds}
     form = arguments.get("response_format", "mp3")
 
     def take(response: Any, call: ModelCall) -> dict[str, Any]:
@@ -81,7 +79,9 @@ def speech(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
     return FlatRequest(
         send=lambda call, given: call.litellm.aspeech(**call.connection, **given),
         take=take,
-        estimate=lambda call: most_usd(call.litellm, settings, call.model, tokens, quantities),
+        estimate=lambda call: most_usd(
+            call.litellm, settings, call.model, tokens, quantities, answer=sounds
+        ),
         facts={"call_type": "aspeech", "prompt": text},
         arguments=arguments,
         tokens=tokens,
@@ -97,11 +97,14 @@ def transcription(settings: Settings, arguments: dict[str, Any]) -> FlatRequest:
         "output_cost_per_second": seconds,
         "input_cost_per_audio_token": seconds * _AUDIO_TOKENS_PER_S,
     }
-    tokens = text_tokens(arguments.get("prompt", ""))
+    tokens = text_tokens(arguments.get("prompt", "")) + round(seconds * _AUDIO_TOKENS_PER_S)
+    words = round(seconds * _WORD_TOKENS_PER_S)
     return FlatRequest(
         send=lambda call, given: call.litellm.atranscription(**call.connection, **given),
         take=_transcription,
-        estimate=lambda call: most_usd(call.litellm, settings, call.model, tokens, quantities),
+        estimate=lambda call: most_usd(
+            call.litellm, settings, call.model, tokens, quantities, answer=words
+        ),
         facts={"call_type": "atranscription"},
         arguments=arguments,
         tokens=tokens,

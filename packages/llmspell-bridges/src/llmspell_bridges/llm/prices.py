@@ -25,15 +25,22 @@ _BY_IMAGE = (
 
 
 def most_usd(
-    litellm: Any, settings: Settings, model: Model, tokens: int, quantities: Mapping[str, float]
+    litellm: Any,
+    settings: Settings,
+    model: Model,
+    tokens: int,
+    quantities: Mapping[str, float],
+    *,
+    answer: int = 0,
 ) -> float | None:
     """Estimate a call from above: `quantities` by the names of litellm's prices; None if unknown.
 
-    A price that the host states is by token, as is what the call then costs.
+    A price that the host states is by token, as is what the call then costs: `tokens` of the
+    request, and those of its `answer`.
     """
     price = price_of(litellm, settings, model)
     if price is not None and price.stated:
-        return price.of(tokens, 0)
+        return price.of(tokens, answer)
     info = info_of(litellm, model)
     found = {name: info[name] for name in quantities if info.get(name) is not None}
     if not found and price is None:
@@ -49,19 +56,20 @@ def images_usd(
 ) -> float | None:
     """Estimate images from above: the dearest size and quality that the arguments leave open."""
     price = price_of(litellm, settings, model)
-    if price is not None and price.stated:
-        return price.of(prompt_tokens, 0)
     count: int = arguments.get("n", 1)
-    size, quality = arguments.get("size"), arguments.get("quality")
-    costs: list[float] = []
-    plain: list[float] = []
-    for name, info in _variants(litellm, model):
-        size_fits = size is None or _has_part(name, size.replace("x", "-x-"))
-        quality_fits = quality is None or _has_part(name, quality)
-        if size_fits and quality_fits:
-            chosen = costs if "/" in name else plain
-            chosen += map(float, _image_costs(info, size))
-    costs = costs or plain
+    if price is not None and price.stated:
+        return price.of(prompt_tokens, count * _IMAGE_TOKENS)
+    size, quality = (_choice(arguments.get(name)) for name in ("size", "quality"))
+    variants = list(_variants(litellm, model))
+    fitting = [
+        (name, info)
+        for name, info in variants
+        if (size is None or _has_part(name, size.replace("x", "-x-")))
+        and (quality is None or _has_part(name, quality))
+    ]
+    fitting = [it for it in fitting if "/" in it[0]] or fitting
+    # A word that the table does not know may be the dearest.
+    costs = [cost for _, info in fitting or variants for cost in _image_costs(info, size)]
     if not costs:
         return None
     by_token = price.of(prompt_tokens, 0) if price is not None else 0.0
@@ -113,11 +121,16 @@ def _has_part(name: str, part: str) -> bool:
     return not same or part in same
 
 
+def _choice(word: str | None) -> str | None:
+    """Take ``auto`` for what it may be: anything."""
+    return None if word is None or word.lower() == "auto" else word.lower()
+
+
 def _image_costs(info: dict[str, Any], size: str | None) -> list[float]:
     width, _, height = (size or "").partition("x")
     pixels = int(width) * int(height) if width.isdigit() and height.isdigit() else _PIXELS
     for name in _BY_IMAGE:
         if info.get(name):
             unit = {"pixel": pixels, "token": _IMAGE_TOKENS}.get(name.rpartition("_")[2], 1)
-            return [info[name] * unit]
+            return [float(info[name] * unit)]
     return []

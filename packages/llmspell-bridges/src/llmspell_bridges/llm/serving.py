@@ -17,6 +17,7 @@ import msgspec
 from llmspell_bridges import retry
 from llmspell_bridges.llm import models
 from llmspell_bridges.llm.call import prepare
+from llmspell_bridges.llm.fetching import Images
 from llmspell_bridges.llm.fit import checked
 from llmspell_bridges.llm.importing import litellm_ready
 from llmspell_bridges.llm.params import CacheOptions
@@ -74,6 +75,7 @@ class Serving:
         self._default = default
         self._store = store
         self._failed: list[dict[str, Any]] = []
+        self._images = Images(ctx)
         wish = settings.cache.always if wishes.cache is None else wishes.cache
         self._caching = bool(wish)
         given = wish.ttl_s if isinstance(wish, CacheOptions) else None
@@ -83,8 +85,7 @@ class Serving:
         """Ask for a whole text."""
 
         async def ask(call: ModelCall) -> TextRecord:
-            built = dict(arguments)
-            await call.reserve(built, estimated(built), timeout_s=self.wishes.timeout_s, waits=True)
+            built = await self._ready(call, arguments, waits=True)
             answer = await call.complete(built, parse=parse)
             await checked(answer, arguments, call.model)
             await self._keep(call, "complete", arguments, answer, built)
@@ -104,10 +105,7 @@ class Serving:
         """
 
         async def ask(call: ModelCall) -> Pieces:
-            built = dict(arguments)
-            await call.reserve(
-                built, estimated(built), timeout_s=self.wishes.timeout_s, waits=False
-            )
+            built = await self._ready(call, arguments, waits=False)
             source = self._kept_stream(call, arguments, built, parse=parse)
             return await anext(source), source
 
@@ -125,6 +123,15 @@ class Serving:
             yield self._noted(first)
             async for piece in rest:
                 yield self._noted(piece)
+
+    async def _ready(
+        self, call: ModelCall, arguments: dict[str, Any], *, waits: bool
+    ) -> dict[str, Any]:
+        """Make what is sent to this model: images it cannot fetch itself, the budget's cap."""
+        built = dict(await self._images.inline(call.litellm, call.model, arguments))
+        timeout_s = self.wishes.timeout_s
+        await call.reserve(built, estimated(built), timeout_s=timeout_s, waits=waits)
+        return built
 
     async def record(
         self,
