@@ -56,6 +56,12 @@ def test_it_fails_from_within_an_engine(arena: Arena, engine: str, name: str) ->
     assert arena.outcome(name, LAYERS, ENGINES[engine]) == ANSWERS[ROWS[name].seccomp]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_landlock_binds_the_thread_that_runs_the_script(arena: Arena, engine: str) -> None:
+    """The engine's own thread is under Landlock too: it was started after the lock."""
+    assert arena.outcome("open_read", ("landlock",), ENGINES[engine]) in REFUSALS
+
+
 @all_attempts
 def test_seccomp_alone_blocks_it(arena: Arena, name: str) -> None:
     """Where there is no Landlock, the filter still blocks the attempt."""

@@ -1,4 +1,4 @@
-"""What a worker never had: the host's descriptors, its environment, memory without end."""
+"""What a worker never had: the host's descriptors, its environment, memory and life without end."""
 
 from __future__ import annotations
 
@@ -50,5 +50,6 @@ def test_the_attempts_of_this_kind_are_known() -> None:
     assert {ATTEMPTS[name].name for name in HELD_WITHOUT} == {
         "find_inherited_descriptors",
         "find_a_secret_in_the_environment",
+        "live_on_alone",
         "use_more_memory_than_allowed",
     }

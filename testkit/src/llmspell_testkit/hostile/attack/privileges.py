@@ -7,13 +7,14 @@ import ctypes
 import os
 import signal
 import struct
-from errno import EINVAL, ENODEV, ENOSYS, EOPNOTSUPP
+from errno import EINVAL, ENODEV, ENOSYS, EOPNOTSUPP, EPERM
 
 from llmspell_testkit.hostile.attack.attempt import Scene, attempt
 from llmspell_testkit.hostile.attack.system import call, words
 
 _PDEATHSIG, _DUMPABLE, _NAME, _SECCOMP, _TSC, _SECUREBITS, _SLACK = 1, 4, 15, 22, 26, 28, 29
 _MM, _SUBREAPER, _NO_NEW_PRIVS, _THP, _SPECULATION = 35, 36, 38, 41, 52
+_GET_PDEATHSIG = 2
 _PTRACER = 0x59616D61
 _ALLOW_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)
 
@@ -62,6 +63,15 @@ def write_capabilities(scene: Scene) -> None:
 def be_dumpable(scene: Scene) -> None:
     """Open this process's memory to its user's other processes again."""
     _prctl(_DUMPABLE, 1)
+
+
+@attempt(None)
+def live_on_alone(scene: Scene) -> None:
+    """Be left running when the host is killed."""
+    death = words(0)
+    call("prctl", _GET_PDEATHSIG, death, 0, 0, 0)
+    if death[0]:
+        raise PermissionError(EPERM, f"signal {death[0]} comes with it")
 
 
 @attempt("prctl")

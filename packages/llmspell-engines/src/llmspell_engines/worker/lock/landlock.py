@@ -35,8 +35,8 @@ def attributes(version: int) -> bytes:
     """Make the rule set's attributes: everything that a kernel of this version can deny."""
     masks = [_mask(rights, version) for rights in (FILE_RIGHTS, NETWORK_RIGHTS, SCOPES)]
     # an older kernel refuses a structure longer than its own
-    known = [mask for mask in masks if mask]
-    return pack(f"={len(known)}Q", *known)
+    known = max(index for index, mask in enumerate(masks, 1) if mask)
+    return pack(f"={known}Q", *masks[:known])
 
 
 def _mask(rights: dict[int, int], version: int) -> int:
