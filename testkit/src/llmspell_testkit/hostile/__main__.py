@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--case", action="append", help="run this case only; may be repeated")
     parser.add_argument("--topic", action="append", help="run the cases of this topic only")
     parser.add_argument("--cases", type=Path, help="a folder of cases (default: the shipped ones)")
-    parser.add_argument("--isolation", default="locked", choices=("locked", "process"))
+    parser.add_argument("--isolation", default="locked", choices=("locked", "process", "inproc"))
     parser.add_argument("--require-lock", action="store_true", help="fail without the kernel lock")
     parser.add_argument("--jobs", type=int, default=2, help="host processes at once")
     options = parser.parse_args(arguments)

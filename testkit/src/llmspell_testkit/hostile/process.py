@@ -85,6 +85,9 @@ def _read_report(
         _watch(host.pid, watched)
         ready, _, _ = select.select([host.stdout], [], [], _LOOK_S)
         if not ready:
+            if host.poll() is not None:
+                # dead, and something it left behind holds its standard output
+                break
             continue
         piece = os.read(host.stdout.fileno(), 1 << 20)
         pieces.append(piece)
@@ -93,7 +96,7 @@ def _read_report(
             ending.stdout = b"".join(pieces)
             return piece.endswith(b"\n")
     ending.stdout = b"".join(pieces)
-    ending.hung = True
+    ending.hung = host.poll() is None
     return False
 
 
@@ -156,15 +159,21 @@ def _left_behind(pid: int) -> list[str]:
 
 def _kill_orphans(watched: dict[int, str]) -> Iterator[str]:
     """Name and kill those children that outlive their host."""
-    deadline = time.monotonic() + EXIT_S
-    while alive := [pid for pid, born in watched.items() if born and _start_time(pid) == born]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(_LOOK_S / 5)
-    for pid in alive:
+    for pid in _still_there(watched):
         yield _name(pid)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    _still_there(watched)
+
+
+def _still_there(watched: dict[int, str]) -> list[int]:
+    """List those that are there even after they had time to end."""
+    deadline = time.monotonic() + EXIT_S
+    while alive := [pid for pid, born in watched.items() if born and _start_time(pid) == born]:
+        if time.monotonic() > deadline:
+            return alive
+        time.sleep(_LOOK_S / 5)
+    return []
 
 
 def _name(pid: int) -> str:
