@@ -94,8 +94,8 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", ["lua", "javascript"])
 def test_the_shipped_corpus_is_whole(language: str) -> None:
-    """It has at least 120 cases; each says what it attempts, and no two are the same script."""
+    """It has at least 120 cases; each says what it attempts, and no two are the same."""
     cases = load_corpus(packaged(language)).cases.values()
     assert len(cases) >= 120
     assert all(case.description.endswith(".") for case in cases)
-    assert len({case.source for case in cases}) == len(cases)
+    assert len({(case.source, str(case.files), str(case.limits)) for case in cases}) == len(cases)
