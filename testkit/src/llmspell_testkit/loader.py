@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Case)
 
 
 class CaseFileError(ValueError):
@@ -105,7 +106,7 @@ def _read(file: Traversable | Path) -> list[Case]:
         msgspec.structs.replace(case, topic=parsed.topic, since=case.since or parsed.since)
         for case in parsed.case
     ]
-    return [_check(file.name, case) for case in cases]
+    return [check_case(file.name, case) for case in cases]
 
 
 def _locate(file: str, data: dict[str, Any], message: str) -> CaseFileError:
@@ -119,8 +120,12 @@ def _locate(file: str, data: dict[str, Any], message: str) -> CaseFileError:
     return _error(file, str(name), message[: found.start()] + where)
 
 
-def _check(file: str, case: Case) -> Case:
-    """Check what types alone cannot say, and turn tagged values into what they mean."""
+def check_case(file: str, case: C) -> C:
+    """Check what types alone cannot say, and turn tagged values into what they mean.
+
+    Raises:
+        CaseFileError: it names the file and the case.
+    """
     expect, error = case.expect, case.expect.error
     if (expect.result is msgspec.UNSET) == (error is None) and case.action == "run":
         raise _error(file, case.id, "expect exactly one of `result` and `error`")
@@ -138,7 +143,7 @@ def _check(file: str, case: Case) -> Case:
         raise _error(file, case.id, str(problem)) from None
 
 
-def _untagged(case: Case) -> Case:
+def _untagged(case: C) -> C:
     expect, error = case.expect, case.expect.error
     if error is not None:
         error = msgspec.structs.replace(error, details=read_tagged(error.details))

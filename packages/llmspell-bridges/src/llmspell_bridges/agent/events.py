@@ -74,5 +74,7 @@ def outcome_of(answer: ToolReturnPart) -> dict[str, Any]:
     text = answer.model_response_str(wrap_if_error=False)
     if answer.outcome in _FAILED:
         return {"error": text}
-    plain = isinstance(answer.content, str | int | float | bool | list | dict | None)
+    if answer.content is None:
+        return {}
+    plain = isinstance(answer.content, str | int | float | bool | list | dict)
     return {"result": answer.content if plain and not answer.files else text}

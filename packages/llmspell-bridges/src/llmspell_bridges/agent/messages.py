@@ -98,7 +98,7 @@ def _provider_messages(message: ModelMessage) -> Iterator[dict[str, Any]]:
         if not calls:
             del answer["tool_calls"]
         if calls or answer["content"]:
-            yield answer
+            yield {"content": None, **answer}
         return
     files: list[UserContent] = []
     for part in message.parts:
@@ -144,9 +144,11 @@ def _script_messages(message: ModelMessage) -> Iterator[dict[str, Any]]:
 def _assistant(message: ModelResponse, arguments: Any) -> dict[str, Any]:
     texts = [part.content for part in message.parts if isinstance(part, TextPart)]
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
-    answer: dict[str, Any] = {"role": "assistant", "content": "\n\n".join(filter(None, texts))}
+    text = "\n\n".join(filter(None, texts))
+    answer: dict[str, Any] = {"role": "assistant"}
+    if text or not calls:
+        answer["content"] = text
     if calls:
-        answer["content"] = answer["content"] or None
         answer["tool_calls"] = [
             {"id": call.tool_call_id, "name": call.tool_name, "arguments": arguments(call)}
             for call in calls

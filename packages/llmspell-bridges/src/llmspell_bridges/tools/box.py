@@ -42,6 +42,7 @@ RESERVED = frozenset({"define", "execute", "health", "list", "schema", "validate
 """What the bridge's own methods are called."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 """What every provider takes for a tool's name."""
+_HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")
 
 _boxes: WeakKeyDictionary[Session, ToolBox] = WeakKeyDictionary()
 
@@ -83,6 +84,11 @@ class ToolBox(Handle):
     def names(self) -> list[str]:
         """List all tools by name, importing none."""
         return sorted({*self._installed, *self._tools})
+
+    def known_as(self, name: str) -> str:
+        """Find the tool that JavaScript calls ``webSearch``: ``web_search``, if that is one."""
+        snake = _HUMP.sub(r"_\g<0>", name[:80]).lower()
+        return snake if name not in self.names() and snake in self.names() else name
 
     def add(self, tool: Tool) -> ToolHandle:
         """Add a tool to the run; one that the run has added before gives way to it.

@@ -50,8 +50,8 @@ class ToolsBridge(Bridge):
         return toolbox(self._session)
 
     async def call_member(self, name: str, args: list[Value]) -> object:
-        """Call a tool by its name: ``tools.NAME(…)``."""
-        tool = await self.box.get(name)
+        """Call a tool by its name: ``tools.NAME(…)``; JavaScript may write it in camel case."""
+        tool = await self.box.get(self.box.known_as(name))
         return await self.box.call(tool, by_name(tool, args))
 
     @method(
