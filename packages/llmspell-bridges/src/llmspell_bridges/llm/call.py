@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from llmspell_bridges.llm import errors, models
 from llmspell_bridges.llm.answer import Collected, token_usage
 from llmspell_bridges.llm.cost import Price, price_of, refuse_unknown, spent_usd
+from llmspell_bridges.llm.counting import counted
 from llmspell_bridges.llm.grant import Estimate, Grant
 from llmspell_bridges.llm.importing import litellm_ready, stream_ready
 from llmspell_bridges.llm.settings import DEFAULT_TIMEOUT_S
@@ -91,7 +95,7 @@ class ModelCall:
             try:
                 await warm
                 while (chunk := await self._bounded(_next(source))) is not None:
-                    collected.heard_at = time.monotonic()
+                    collected.heard_at = monotonic()
                     piece = collected.take_chunk(chunk)
                     if piece is not None:
                         yield piece
@@ -166,6 +170,8 @@ class ModelCall:
         """
         self._set_timeout(timeout_s)
         refuse_unknown(self._ledger, self._price, self.model)
+        count = partial(counted, self.litellm, self.model, dict(arguments))
+        prompt = msgspec.structs.replace(prompt, count=count)
         self._grant = Grant(self._ledger, self._price, prompt)
         limit = arguments.get("max_tokens", 0 if "input" in arguments else None)
         cap = await self._grant.reserve(limit, waits=waits)
@@ -189,7 +195,7 @@ class ModelCall:
         grant = self._grant
         if grant is None:
             raise AssertionError("reserve() comes first")
-        collected.heard_at = time.monotonic()
+        collected.heard_at = monotonic()
         try:
             yield
         except LlmspellError:
@@ -233,7 +239,7 @@ def _free(error: Exception, translated: LlmspellError, collected: Collected | Bi
 
 
 def _cut_short(grant: Grant, collected: Collected | Bill) -> None:
-    grant.cut_short(collected.received_tokens, time.monotonic() - collected.heard_at)
+    grant.cut_short(collected.received_tokens, monotonic() - collected.heard_at)
 
 
 async def prepare(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_bridges.llm.request import TOKENS_PER_BLOB
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.models import Model
 
+_OPENAIS_TOKENIZER = ("azure", "openai")  # litellm takes it for every model without a public one
+_AROUND = 8  # tokens around a text
 _PIECE = 20_000  # tokenizers take quadratic time for one long word: longer texts go in pieces
 
 
@@ -36,3 +43,28 @@ def count_messages(litellm: Any, model: Model, messages: list[dict[str, Any]]) -
         model=model.name, messages=short, use_default_image_token_count=True
     )
     return total + counted
+
+
+async def counted(litellm: Any, model: Model, arguments: dict[str, Any]) -> int:
+    """Count all the text of a request, rather too much; blobs as estimates count them."""
+    texts = list(arguments.get("input", ()))
+    blobs = 0
+    for message in arguments.get("messages", ()):
+        content = message.get("content") or ""
+        parts = [{"text": content}] if isinstance(content, str) else content
+        texts += [part["text"] for part in parts if "text" in part]
+        blobs += sum("text" not in part for part in parts)
+        texts.append(_json({k: v for k, v in message.items() if k not in ("content", "role")}))
+    texts += [_json(arguments[name]) for name in ("tools", "response_format") if name in arguments]
+    margin = 1.1 if model.provider in _OPENAIS_TOKENIZER else 1.5
+    tokens = await asyncio.to_thread(count_texts, litellm, model, texts)
+    return int(tokens * margin) + _AROUND * (len(texts) + 1) + blobs * TOKENS_PER_BLOB
+
+
+def count_texts(litellm: Any, model: Model, texts: list[str]) -> int:
+    """Count the tokens of texts, each by itself."""
+    return sum(count_text(litellm, model, text) for text in texts if text)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode() if value else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 _SHARE = 4  # a call without `max_tokens` may use up to this part of what is left: others may come
 _LEAST_TOKENS = 1024  # below this, a cap is more likely to spoil an answer than to save money
 _FASTEST = 3000  # tokens a second: no provider is known to write faster
-_LEFT_TO_OTHERS = 0.5  # of what a stream could set aside besides: only the script can end it
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What a request will be counted as: a guess, and the most; None where nobody can tell.
 
     Text has at most a token for each byte. What a document or a sound comes to only its provider
-    finds out, who has to unpack it.
+    finds out, who has to unpack it. `count` counts with a tokenizer, where there is one.
     """
 
     tokens: int
     most: int | None
+    count: Callable[[], Awaitable[int]] | None = None
 
     @classmethod
     def of(cls, tokens: int) -> Estimate:
@@ -67,6 +68,7 @@ class Grant:
         self.flat_most = flat_usd if flat_most is None else max(flat_usd, flat_most)
         self._open_ended = estimate.most is None or flat_most is None
         self._reservation: Any = None
+        self._counted: int | None = None
         self._usd = 0.0
         self._tokens = 0
         self._answer = 0
@@ -74,7 +76,8 @@ class Grant:
     async def reserve(self, max_tokens: int | None, *, waits: bool) -> int | None:
         """Reserve the most the call can cost; return the cap on its answer, None where none binds.
 
-        What is a guess has to fit; beyond that, as much as is left is set aside, up to the most.
+        Where a token for each byte does not fit, the prompt is counted. Where nobody can tell how
+        much it is, a guess has to fit, and as much as is left is set aside.
         A call that does not fit, while others hold money they will give back, waits for them.
         `waits` marks a call that ends without the script's help: others may wait for it.
 
@@ -83,26 +86,25 @@ class Grant:
         """
         while True:
             plan = self._plan(self._most_tokens(), max_tokens)
-            if plan.short:
-                plan = self._plan(self.estimate.tokens, max_tokens)
+            if plan.short and self.estimate.count is not None and self._counted is None:
+                self._counted = await self.estimate.count()
+            if plan.short and self._counted is not None:
+                plan = self._plan(self._counted, max_tokens)
             if not plan.short or not all(ledger.pending for ledger in plan.short):
                 break
             await _change(plan.short)
         tokens = plan.prompt + plan.answer
-        usd = self.flat_usd + self._of(plan.prompt, plan.answer)
-        if not plan.short:
-            part = 1.0 if waits else _LEFT_TO_OTHERS
+        usd = self.flat_most + self._of(plan.prompt, plan.answer)
+        if self._open_ended and not plan.short:
             more_usd, more = self._further(usd, tokens, plan.answer)
-            usd, tokens = usd + more_usd * part, tokens + int(more * part)
+            usd, tokens = usd + more_usd, tokens + more
         self._reservation = self.ledger.reserve(cost_usd=usd, tokens=tokens, settles_itself=waits)
         self._usd, self._tokens, self._answer = usd, tokens, plan.answer
         return max_tokens if plan.cap is None else plan.cap
 
     def _most_tokens(self) -> int:
-        """Say how much the prompt can be at most: no model reads more than its context."""
-        context = self.price.context_tokens if self.price else None
-        most = self.estimate.tokens if self.estimate.most is None else self.estimate.most
-        return most if context is None else max(self.estimate.tokens, min(most, context))
+        """Say how much the prompt can be at most, as far as that can be told."""
+        return self.estimate.tokens if self.estimate.most is None else self.estimate.most
 
     def _plan(self, prompt: int, max_tokens: int | None) -> _Plan:
         left = {ledger: self._covers(ledger, prompt) for ledger in self.ledger.chain}
@@ -130,14 +132,14 @@ class Grant:
         left = math.inf
         left_usd = ledger.remaining_usd()
         if left_usd is not None:
-            rest = left_usd - self.flat_usd - self._of(prompt, 0)
+            rest = left_usd - self.flat_most - self._of(prompt, 0)
             output_usd = self.price.rates(prompt)[1] if self.price else 0.0
             left = -1.0 if rest < 0 else rest / output_usd if output_usd > 0 else math.inf
         left_tokens = ledger.remaining_tokens()
         return left if left_tokens is None else min(left, left_tokens - prompt)
 
     def _further(self, usd: float, tokens: int, answer: int) -> tuple[float, int]:
-        """Say what the call could come to beyond its estimate, as far as that is there."""
+        """Say what the call could come to beyond a guess: no model reads more than its context."""
         if self.flat_usd == 0 and self._of(1, 1) == 0:
             return 0.0, 0
         left_usd = [it.remaining_usd() for it in self.ledger.chain]
@@ -145,18 +147,10 @@ class Grant:
         room_usd = min((each - usd for each in left_usd if each is not None), default=0.0)
         room = min((each - tokens for each in left if each is not None), default=0)
         context = self.price.context_tokens if self.price else None
-        if not self._open_ended:
-            most = self._most_tokens()
-            most_usd = self.flat_most + self._of(most, answer)
-        elif self.price is None or context is None:
+        if self.price is None or context is None:
             return max(0.0, room_usd), max(0, room)
-        else:
-            most = context
-            most_usd = self.flat_usd + self.price.dearest_input_usd * context + self._of(0, answer)
-        return (
-            max(0.0, min(room_usd, most_usd - usd)),
-            max(0, min(room, most + answer - tokens)),
-        )
+        most_usd = self.flat_usd + self.price.dearest_input_usd * context + self._of(0, answer)
+        return max(0.0, min(room_usd, most_usd - usd)), max(0, min(room, context + answer - tokens))
 
     def _of(self, prompt: int, answer: int) -> float:
         return self.price.of(prompt, answer) if self.price else 0.0

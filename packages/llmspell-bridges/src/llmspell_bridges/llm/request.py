@@ -29,8 +29,9 @@ _TEXT_BYTES_PER_TOKEN = 3  # English has about 4: an estimate for the budget err
 _TOKENS_PER_REQUEST = 16
 _TOKENS_PER_MESSAGE = 8
 _TOKENS_PER_TOOLS = 800  # what providers put around the tools and the schema of a request
-_TOKENS_PER_BLOB = 1500  # an image, a sound, a document: what the large providers count for one
-_MOST_TOKENS_PER_IMAGE = 50_000  # gpt-4o-mini counts a large image as 48,169
+TOKENS_PER_BLOB = 1500
+"""An image, a sound, a document: what the large providers count for one."""
+_MOST_TOKENS_PER_IMAGE = {"gpt-4o-mini": 50_000, "": 10_000}  # that one: 48,169 for a large one
 _BASE64_PER_TOKEN = 27  # of a document or a sound: about 20 of its bytes
 
 
@@ -59,7 +60,7 @@ def arguments(request: Request, allow_host: Callable[[str, int], None]) -> dict[
     return built
 
 
-def estimated(arguments: dict[str, Any]) -> Estimate:
+def estimated(arguments: dict[str, Any], model: str) -> Estimate:
     """Estimate a prompt's tokens without a tokenizer: messages, tools, the answer's schema."""
     tokens, size, blobs, known = _TOKENS_PER_REQUEST, 0, 0, True
     for message in arguments["messages"]:
@@ -75,14 +76,15 @@ def estimated(arguments: dict[str, Any]) -> Estimate:
             else:
                 holder: Any = part.get("file") or part.get("input_audio") or {}
                 data = holder.get("file_data") or holder.get("data") or ""
-                tokens += max(_TOKENS_PER_BLOB, len(data) // _BASE64_PER_TOKEN)
+                tokens += max(TOKENS_PER_BLOB, len(data) // _BASE64_PER_TOKEN)
                 known = False
     for name in ("tools", "response_format"):
         if name in arguments:
             size += len(msgspec.json.encode(arguments[name]))
             tokens += _TOKENS_PER_TOOLS
-    most = tokens + size + blobs * _MOST_TOKENS_PER_IMAGE
-    guess = tokens + size // _TEXT_BYTES_PER_TOKEN + blobs * _TOKENS_PER_BLOB
+    image = next((n for name, n in _MOST_TOKENS_PER_IMAGE.items() if name in model))
+    most = tokens + size + blobs * image
+    guess = tokens + size // _TEXT_BYTES_PER_TOKEN + blobs * TOKENS_PER_BLOB
     return Estimate(tokens=guess, most=most if known else None)
 
 

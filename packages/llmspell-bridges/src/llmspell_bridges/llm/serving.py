@@ -130,7 +130,8 @@ class Serving:
         """Make what is sent to this model: images it cannot fetch itself, the budget's cap."""
         built = dict(await self._images.inline(call.litellm, call.model, arguments))
         timeout_s = self.wishes.timeout_s
-        await call.reserve(built, estimated(built), timeout_s=timeout_s, waits=waits)
+        prompt = estimated(built, call.model.name)
+        await call.reserve(built, prompt, timeout_s=timeout_s, waits=waits)
         return built
 
     async def record(
