@@ -21,8 +21,10 @@ STDIN, STDERR = 0, 2
 _INDENT = 12
 _LEAST_COLUMNS = 40
 _USUAL_COLUMNS = 80
-_ANSWERS = {"y": "once", "yes": "once", "a": "always", "always": "always"}
-_ANSWERS |= dict.fromkeys(("n", "no", ""), "no")
+_MOST_LINES = 40
+"""Lines of a call's arguments that are shown."""
+_ANSWERS = {"y": "once", "yes": "once"} | dict.fromkeys(("n", "no", ""), "no")
+_FOR_GOOD = {"a": "always", "always": "always"}
 _LABELS = {
     "read": ("read", "ANY FILE"),
     "write": ("write", "ANY FILE"),
@@ -56,16 +58,20 @@ async def _answered(question: Question, output: Output, start: str | None) -> st
     if not _in_foreground():
         return "no"
     _forget_typed()
-    file = visible(shown(project_file(start)))
-    choice = f"[y]es once / [a]lways for this project ({shortened(file, 40)}) / [n]o: "
-    output.ask(text_of(question, colour=output.colour) + "\n" + choice)
+    if question.call is not None:
+        answers, known, choice = _ANSWERS, "y or n", "[y]es, this call / [n]o: "
+    else:
+        answers, known = _ANSWERS | _FOR_GOOD, "y, a or n"
+        file = shortened(visible(shown(project_file(start))), 40)
+        choice = f"[y]es once / [a]lways for this project ({file}) / [n]o: "
+    output.ask(f"{text_of(question, colour=output.colour)}\n{choice}")
     try:
         while (line := await _line()) is not None:
-            answer = _ANSWERS.get(line.strip().lower())
+            answer = answers.get(line.strip().lower())
             if answer is not None:
                 return answer
             _forget_typed()
-            output.ask("please answer y, a or n: ")
+            output.ask(f"please answer {known}: ")
     except asyncio.CancelledError:
         _forget_typed()  # a half-typed answer is not for whoever reads the terminal next
         output.ask("\n")
@@ -81,6 +87,12 @@ def text_of(question: Question, *, colour: bool) -> str:
     """
     room = max(_columns(), _LEAST_COLUMNS) - _INDENT
     spell = shortened(visible(question.spell), room)
+    if question.call is not None:
+        call = question.call
+        lines = [paint(f"{spell} asks whether a tool may be called", BOLD, wanted=colour)]
+        lines += [_field("tool", call.tool, room), *_wrapped("with", call.arguments, room)]
+        lines += [_field("by", question.where or "", room), *_about(question, room)]
+        return "\n".join(lines)
     what = "asks for what its header declares" if question.where is None else "asks for permission"
     lines = [paint(f"{spell} {what}", BOLD, wanted=colour)]
     lines += [_line_of(want, room) for want in question.wants]
@@ -91,11 +103,27 @@ def text_of(question: Question, *, colour: bool) -> str:
     if question.where is not None:
         lines.append(_field("by", question.where, room))
         lines.append(_declared(question.wants, room, colour=colour))
+    return "\n".join([*lines, *_about(question, room)])
+
+
+def _about(question: Question, room: int) -> list[str]:
+    """Say which spell it is, and what it says of itself."""
     file = "given on the command line" if question.file is None else whole("read", question.file)
-    lines.append(_field("spell", file, room))
+    lines = [_field("spell", file, room)]
     if question.description:
         lines.append(_field("says it", question.description, room))
-    return "\n".join(lines)
+    return lines
+
+
+def _wrapped(name: str, value: str, room: int) -> list[str]:
+    """Write a value in as many lines as it needs, within bounds."""
+    text = visible(value)
+    step = room if text.isascii() else room // 2
+    ends = range(0, min(len(text), _MOST_LINES * step), step)
+    pieces = [text[at : at + step] for at in ends]
+    lines = [_field("" if at else name, piece, room) for at, piece in enumerate(pieces)]
+    left = len(text) - sum(map(len, pieces))
+    return [*lines, _field("", f"and {left:,} more characters", room)] if left else lines
 
 
 def _line_of(want: Want, room: int) -> str:
