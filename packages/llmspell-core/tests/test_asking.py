@@ -249,7 +249,7 @@ async def test_the_clock_stands_while_a_question_is_open() -> None:
 
     session = run(None)
     session = Session(bridges={"named": Named()}, ask=ask)
-    session.on_hold = told.append
+    session.on_hold.append(told.append)
     with pytest.raises(InternalError, match="ZeroDivisionError"):
         await use(session, "notes")
     assert told == [True, False]
@@ -259,10 +259,42 @@ async def test_holds_may_overlap() -> None:
     """The clock goes on after the last of them."""
     told: list[bool] = []
     session = run(None)
-    session.on_hold = told.append
+    session.on_hold.append(told.append)
     with session.hold(), session.hold():
         pass
     assert told == [True, False]
+
+
+async def test_a_time_out_stands_still_with_the_run() -> None:
+    """What was left before a question is left after it; outside the block it is on its own."""
+    session, loop = run(None), asyncio.get_running_loop()
+    async with asyncio.timeout(50.0) as clock:
+        with session.pausing(clock):
+            with session.hold():
+                assert clock.when() is None
+                await asyncio.sleep(0)
+            left = clock.when()
+            assert left is not None
+            assert left - loop.time() <= 50.0
+        with session.hold():
+            assert clock.when() == left
+            with session.pausing(clock):
+                assert clock.when() is None
+
+
+async def test_a_time_out_still_ends_what_it_bounds() -> None:
+    """With what was left of it."""
+    session = run(None)
+
+    async def bounded() -> None:
+        async with asyncio.timeout(0.01) as clock:
+            with session.pausing(clock):
+                with session.hold():
+                    await asyncio.sleep(0.05)  # longer than the time out
+                await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await bounded()
 
 
 async def test_each_question_is_recorded() -> None:

@@ -100,6 +100,17 @@ def test_nothing_else_is_reached(tree: Path, path: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+def test_a_path_that_leads_out_by_dots_is_refused_as_it_is_written(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file is looked at to find that out, and the flag names where it leads."""
+    policy = reader(tree)
+    monkeypatch.setattr(os.path, "realpath", lambda _: pytest.fail("it was looked at"))
+    with pytest.raises(PermissionDeniedError) as caught:
+        policy.resolve("granted/sub/../../secret.txt", "read", "fs.read")
+    assert caught.value.flag == f"--allow-read={tree / 'secret.txt'}"
+
+
 def test_a_refusal_names_the_flag_and_where_a_link_leads(tree: Path) -> None:
     """The path that the message asks to allow is the one that would be opened."""
     with pytest.raises(PermissionDeniedError) as caught:

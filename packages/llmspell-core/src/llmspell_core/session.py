@@ -84,7 +84,7 @@ class Session:
         self._granted = permissions or Permissions()
         self.permissions = self._narrowed(self._granted)
         self._holds = 0
-        self.on_hold: Callable[[bool], None] | None = None
+        self.on_hold: list[Callable[[bool], None]] = []
         self.bridges = dict(bridges or {})
         self.limits = limits or Limits()
         self.ledger = ledger or Ledger()
@@ -184,8 +184,32 @@ class Session:
 
     def _hold(self, more: int) -> None:
         before, self._holds = self._holds, self._holds + more
-        if self.on_hold is not None and bool(before) != bool(self._holds):
-            self.on_hold(bool(self._holds))
+        if bool(before) != bool(self._holds):
+            for tell in list(self.on_hold):
+                tell(bool(self._holds))
+
+    @contextmanager
+    def pausing(self, clock: asyncio.Timeout) -> Iterator[None]:
+        """Let a time out that was entered stand still within the block, whenever the run's does."""
+        loop = asyncio.get_running_loop()
+        left_s: float | None = None
+
+        def hold(held: bool) -> None:  # noqa: FBT001 - what `on_hold` is called with
+            nonlocal left_s
+            when = clock.when()
+            if held and when is not None and not clock.expired():
+                left_s = when - loop.time()
+                clock.reschedule(None)
+            elif not held and left_s is not None:
+                clock.reschedule(loop.time() + left_s)
+
+        if self._holds:
+            hold(held=True)
+        self.on_hold.append(hold)
+        try:
+            yield
+        finally:
+            self.on_hold.remove(hold)
 
     # -- the script's functions -----------------------------------------------------------
 

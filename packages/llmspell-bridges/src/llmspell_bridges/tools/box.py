@@ -256,7 +256,8 @@ class ToolBox(Handle):
         clock = asyncio.timeout(tool.timeout_s)
         try:
             async with clock:
-                answer = await tool.call(fitting, ctx)
+                with self.session.pausing(clock):  # a question takes as long as it takes
+                    answer = await tool.call(fitting, ctx)
             return _data(tool, answer)
         except Exception as error:
             if isinstance(error, TimeoutError) and clock.expired():

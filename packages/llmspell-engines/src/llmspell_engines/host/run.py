@@ -89,7 +89,7 @@ class Run:
         if session.limits.cpu_s is not None:
             worker.limit_cpu(session.limits.cpu_s)
         clock = WallClock(self._loop, session.limits.timeout_s, self._time_out, worker.limit_time)
-        session.on_hold = clock.hold
+        session.on_hold.append(clock.hold)
         try:
             worker.send(kind, 0, payload)
             if session.fatal is not None:
@@ -97,7 +97,8 @@ class Run:
             return await self._ended
         finally:
             clock.end()
-            session.on_fatal = session.on_hold = None
+            session.on_hold.remove(clock.hold)
+            session.on_fatal = None
             self._flow.end()
             worker.kill("done" if self._done else "failed")
             if not self._done:
