@@ -8,7 +8,9 @@ from __future__ import annotations
 from functools import cache
 from struct import iter_unpack, pack, unpack_from
 
-LOAD, JUMP, EQUAL, GREATER, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x05, 0x15, 0x25, 0x35, 0x45, 0x06
+LOAD, AND, JUMP, EQUAL, GREATER, AT_LEAST, ANY_BIT, RETURN = (
+    0x20, 0x54, 0x05, 0x15, 0x25, 0x35, 0x45, 0x06,
+)  # fmt: skip
 _TESTS = {
     EQUAL: lambda word, value: word == value,
     GREATER: lambda word, value: word > value,
@@ -35,7 +37,7 @@ def flaws(code: bytes) -> list[str]:
             found.append(f"{at}: a jump out of the program")
         if op == LOAD and (value % 4 or value >= _DATA_BYTES):
             found.append(f"{at}: loads what is not there")
-        if op not in (LOAD, JUMP, RETURN, *_TESTS):
+        if op not in (LOAD, AND, JUMP, RETURN, *_TESTS):
             found.append(f"{at}: an unknown instruction {op:#x}")
     if program[-1][0] != RETURN:
         found.append("it does not end in a return")
@@ -55,6 +57,8 @@ def verdict(code: bytes, arch: int, number: int, *arguments: int) -> int:
             return value
         if op == LOAD:
             (word,) = unpack_from("<I", data, value)
+        elif op == AND:
+            word &= value
         elif op == JUMP:
             at += value
         else:

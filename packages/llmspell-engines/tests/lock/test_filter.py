@@ -18,13 +18,13 @@ from llmspell_engines.worker.lock.syscalls import AARCH64, X86_64
 from llmspell_testkit.hostile.attack import ATTEMPTS
 from llmspell_testkit.hostile.attack.numbers import NUMBERS
 
-NAMED = (*policy.ALLOWED, *policy.MEMORY, *policy.DEADLY)
+NAMED = (*policy.ALLOWED, *policy.CHECKED, *policy.DEADLY)
 MACHINES = tuple(seccomp.MACHINES)
 CODE = {machine: seccomp.assemble(seccomp.program(machine)) for machine in MACHINES}
 ALLOW, EPERM, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 X32 = 0x40000000
 READ, WRITE, EXECUTE = mmap.PROT_READ, mmap.PROT_WRITE, mmap.PROT_EXEC
-BY_NUMBER = [name for name in HELD_BY_LOCK if ATTEMPTS[name].call not in policy.MEMORY]
+BY_NUMBER = [name for name in HELD_BY_LOCK if ATTEMPTS[name].call not in policy.CHECKED]
 EVERY_ARCH = {
     "x86": 0x40000003, "x86_64": 0xC000003E, "arm": 0x40000028, "aarch64": 0xC00000B7,
     "riscv64": 0xC00000F3, "none": 0,
@@ -59,7 +59,7 @@ def test_every_number_is_judged_as_the_policy_says(machine: str) -> None:
     assert len(names) > 60
     for number in range(601):
         name = names.get(number)
-        if name not in policy.MEMORY:
+        if name not in policy.CHECKED:
             assert judge(machine, number) == by_name(name), (number, name)
 
 
@@ -81,7 +81,7 @@ def test_memory_is_never_executable(machine: str) -> None:
     junk = 0x8BADF00D << 32
     for protection in range(16):
         for high in (0, junk):
-            for name in policy.MEMORY:
+            for name in ("mmap", "mprotect"):
                 found = judge(machine, numbers[name], 0, 4096, protection | high, mmap.MAP_PRIVATE)
                 assert found == (EPERM if protection & EXECUTE else ALLOW), (name, protection)
 
@@ -93,6 +93,37 @@ def test_memory_is_never_shared(machine: str, flags: int) -> None:
     number = seccomp.MACHINES[machine][1]["mmap"]
     assert judge(machine, number, 0, 4096, READ | WRITE, flags) == EPERM
     assert judge(machine, number, 0, 4096, READ | WRITE, flags & ~1 | 2) == ALLOW
+
+
+@both
+def test_memory_is_of_the_plain_kind(machine: str) -> None:
+    """Of the flags of a mapping only those are taken that make plain private memory."""
+    number = seccomp.MACHINES[machine][1]["mmap"]
+    plain = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    taken = [
+        bit for bit in range(32) if judge(machine, number, 0, 1, READ, plain | 1 << bit) == ALLOW
+    ]
+    # PRIVATE, DROPPABLE, FIXED, ANONYMOUS, NORESERVE, STACK, FIXED_NOREPLACE
+    assert taken == [1, 3, 4, 5, 14, 17, 20]
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "argument", "taken"),
+    [
+        ("futex", 1, {0, 1, 3, 4, 5, 9, 10}),
+        ("madvise", 2, {0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17}),
+    ],
+)
+def test_operations_are_those_that_engines_use(
+    machine: str, name: str, argument: int, taken: set[int]
+) -> None:
+    """Of a call with many operations, all others fail: merged or poisoned pages, priorities."""
+    number = seccomp.MACHINES[machine][1][name]
+    found = {op for op in range(512) if judge(machine, number, *[0] * argument, op) == ALLOW}
+    flagged = {op | flags for op in taken for flags in (0x80, 0x100, 0x180)}
+    assert found == (taken | flagged if name == "futex" else taken)
+    assert judge(machine, number, *[0] * argument, -1 & 0xFFFFFFFF) == EPERM
 
 
 @both

@@ -17,7 +17,7 @@ from llmspell_engines.worker.lock import policy, seccomp
 
 NUMBERS = seccomp.MACHINES[os.uname().machine][1]
 DEADLY = [NUMBERS[name] for name in policy.DEADLY if name in NUMBERS]
-DECIDED = {NUMBERS[name] for name in (*policy.ALLOWED, *policy.MEMORY) if name in NUMBERS}
+DECIDED = {NUMBERS[name] for name in (*policy.ALLOWED, *policy.CHECKED) if name in NUMBERS}
 X32 = 0x40000000
 UNFILTERED = {"x86_64": (335, 336)}.get(os.uname().machine, ())
 """`uretprobe` and `uprobe`, which newer kernels let past every filter (kernel/seccomp.c), and which

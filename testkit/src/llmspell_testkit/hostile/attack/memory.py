@@ -20,6 +20,7 @@ _PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _SHARED = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS
 _SHARED_VALIDATE = 3
 _IPC_CREATE = 0o1600
+_HUGE = 1 << 21
 
 # mov eax, 20 (getpid of the 32-bit interface); int 0x80; ret
 _OLD_DOOR = bytes.fromhex("b814000000cd80c3")
@@ -111,6 +112,30 @@ def map_shared_by_the_new_flag(scene: Scene) -> None:
             pages(_DATA, _SHARED_VALIDATE)
         raise
     pages(_DATA, _SHARED_VALIDATE, fd)
+
+
+@attempt("mmap", absent=[errno.ENOMEM, errno.EINVAL])
+def map_huge_pages(scene: Scene) -> None:
+    """Take the huge pages that the machine keeps for others."""
+    mmap.mmap(-1, _HUGE, flags=_PRIVATE | 0x40000, prot=_DATA)
+
+
+@attempt("madvise", absent=[errno.EINVAL])
+def merge_equal_pages(scene: Scene) -> None:
+    """Have equal pages be merged: by what writing costs, one learns what others hold."""
+    call("madvise", pages(_DATA, _PRIVATE), PAGE, 12)
+
+
+@attempt("madvise", futile="needs CAP_SYS_ADMIN")
+def poison_a_page(scene: Scene) -> None:
+    """Declare the machine's memory broken (at an address where there is none)."""
+    call("madvise", 0, 0, 100)
+
+
+@attempt("futex", absent=[errno.ENOSYS])
+def lock_with_priority(scene: Scene) -> None:
+    """Take a lock that lends priority, where the kernel has had many a mistake."""
+    call("futex", words(0), 6, 0, None, None, 0)
 
 
 @attempt("remap_file_pages", absent=[errno.EINVAL, errno.ENOSYS])

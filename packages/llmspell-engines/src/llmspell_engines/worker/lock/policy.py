@@ -8,7 +8,7 @@ from __future__ import annotations
 
 ALLOWED = (
     # most frequent first: the filter is read from the top
-    "futex", "read", "write", "munmap", "madvise", "brk", "mremap",
+    "read", "write", "munmap", "brk", "mremap",
     # the clock, where the vDSO cannot answer
     "clock_gettime", "clock_getres", "clock_nanosleep", "gettimeofday", "time", "nanosleep",
     "sched_yield", "getrandom", "getpid", "gettid", "pread64",
@@ -17,9 +17,24 @@ ALLOWED = (
 """Allowed with any arguments. Only descriptors 0 to 3 exist: /dev/null twice, the pipe that is
 stderr, the socket to the host."""
 
-MEMORY = ("mprotect", "mmap")
-"""Allowed for private memory that cannot be executed. V8's code range is mapped before the lock;
-shared memory would escape RLIMIT_DATA."""
+_WORD = 0xFFFFFFFF
+_EXECUTABLE = 0x4  # PROT_EXEC
+# MAP_PRIVATE, _DROPPABLE, _FIXED, _ANONYMOUS, _NORESERVE, _STACK, _FIXED_NOREPLACE
+_PRIVATE = 0x2 | 0x8 | 0x10 | 0x20 | 0x4000 | 0x20000 | 0x100000
+_FUTEX_FLAGS = 0x180  # FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME
+
+CHECKED = {
+    # FUTEX_WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET
+    "futex": ((1, _WORD ^ _FUTEX_FLAGS, (0, 1, 3, 4, 5, 9, 10)),),
+    "mprotect": ((2, _EXECUTABLE, (0,)),),
+    "mmap": ((2, _EXECUTABLE, (0,)), (3, _WORD ^ _PRIVATE, (0,))),
+    # MADV_NORMAL to _DONTNEED, _FREE, _DONTFORK, _DOFORK, _HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP
+    "madvise": ((2, _WORD, (4, 8, 0, 1, 2, 3, 10, 11, 14, 15, 16, 17)),),
+}
+"""Allowed where each of these holds: of an argument's bits under a mask, one of some values is
+left. Memory is private, never executable (V8's code range is mapped before the lock), not of the
+machine's huge pages and not merged with others': all of it must count against RLIMIT_DATA. Locks
+with priorities are a part of the kernel that no engine needs."""
 
 DEADLY = (
     "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",

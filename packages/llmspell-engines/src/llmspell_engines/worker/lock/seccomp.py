@@ -12,7 +12,7 @@ import os
 from struct import pack
 
 from llmspell_engines.worker.lock.kernel import call
-from llmspell_engines.worker.lock.policy import ALLOWED, DEADLY, MEMORY
+from llmspell_engines.worker.lock.policy import ALLOWED, CHECKED, DEADLY
 from llmspell_engines.worker.lock.syscalls import AARCH64, X86_64
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Instruction: TypeAlias = tuple[int, int, int, int]
+    Check: TypeAlias = tuple[int, int, tuple[int, ...]]
 
 MACHINES = {"x86_64": (0xC000003E, X86_64, 317), "aarch64": (0xC00000B7, AARCH64, 277)}
 """Machine: its AUDIT_ARCH, its numbers, and the number of seccomp(2) itself."""
@@ -32,11 +33,9 @@ _SET_MODE_FILTER = 1
 _TSYNC = 1
 """Every thread of the process gets the filter, or none does."""
 
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 # struct seccomp_data: int nr, u32 arch, u64 instruction_pointer, u64 args[6]; little-endian
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
-_PROTECTION, _FLAGS = 2, 3
-_PROT_EXEC, _MAP_SHARED = 4, 1
 _X32 = 0x40000000
 """Numbers from here are the x32 interface of x86-64: the same calls by other numbers."""
 
@@ -58,8 +57,8 @@ def program(machine: str) -> list[Instruction]:
         (_JUMP_AT_LEAST, 0, 1, _X32),
         (_RETURN, 0, 0, KILL),
     ]
-    for name in MEMORY:
-        code += _private_and_not_executable(name, numbers[name])
+    for name, checks in CHECKED.items():
+        code += _checked(numbers[name], checks)
     for name in ALLOWED:
         code += verdict_if(name, ALLOW)
     for name in DEADLY:
@@ -67,18 +66,18 @@ def program(machine: str) -> list[Instruction]:
     return [*code, (_RETURN, 0, 0, DENY)]
 
 
-def _private_and_not_executable(name: str, number: int) -> list[Instruction]:
-    flags: list[Instruction] = []
-    if name == "mmap":
-        flags = [(_LOAD, 0, 0, _ARGUMENTS + 8 * _FLAGS), (_JUMP_ANY_BIT, 1, 0, _MAP_SHARED)]
-    checks: list[Instruction] = [
-        (_LOAD, 0, 0, _ARGUMENTS + 8 * _PROTECTION),
-        (_JUMP_ANY_BIT, len(flags) + 1, 0, _PROT_EXEC),
-        *flags,
-        (_RETURN, 0, 0, ALLOW),
-        (_RETURN, 0, 0, DENY),
-    ]
-    return [(_JUMP_EQUAL, 0, len(checks), number), *checks]
+def _checked(number: int, checks: tuple[Check, ...]) -> list[Instruction]:
+    """Allow a call where all `checks` hold, see `CHECKED`."""
+    deny = sum(2 + len(values) for _, _, values in checks) + 1
+    body: list[Instruction] = []
+    for argument, mask, values in checks:
+        # the lower half: the kernel takes no more of these arguments
+        body += [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), (_AND, 0, 0, mask)]
+        for left, value in zip(reversed(range(len(values))), values, strict=True):
+            otherwise = 0 if left else deny - len(body) - 1
+            body.append((_JUMP_EQUAL, left, otherwise, value))
+    body += [(_RETURN, 0, 0, ALLOW), (_RETURN, 0, 0, DENY)]
+    return [(_JUMP_EQUAL, 0, len(body), number), *body]
 
 
 def assemble(code: list[Instruction]) -> bytes:
