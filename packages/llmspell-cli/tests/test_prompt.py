@@ -144,6 +144,18 @@ def test_what_has_no_name_is_said_to_be_everything(cli: Cli) -> None:
         assert it.end() == 0
 
 
+def test_a_star_is_said_to_be_everything(cli: Cli) -> None:
+    """Of hosts and variables; of files it is a name as others are."""
+    needs = 'net = ["*"]\n-- env = ["*"]\n-- read = ["*"]'
+    header = f"-- /// spell\n-- [needs]\n-- {needs}\n-- ///\n"
+    cli.write("a.lua", header)
+    with terminal(cli, "run", "a.lua") as it:
+        lines = lines_of(it.answer("n\n"))
+    assert lines["reach"] == "ANY HOST OF THE INTERNET"
+    assert lines["env"] == "ANY ENVIRONMENT VARIABLE BUT CREDENTIALS"
+    assert lines["read"] == str(cli.folder / "*")
+
+
 @languages
 def test_always_writes_the_grant_and_trusts_it(cli: Cli, language: str) -> None:
     """A file of a project that had none; no later run asks."""

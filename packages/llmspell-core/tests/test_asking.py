@@ -354,6 +354,19 @@ async def test_a_spell_that_has_all_it_declares_is_not_asked_about() -> None:
     assert person.questions == []
 
 
+async def test_nobody_is_flooded_with_needs() -> None:
+    """Twenty are asked for; what comes after them is not granted with them."""
+    person = Person(YES, NO)
+    needs = ", ".join(f'"n{n}"' for n in range(25))
+    script = f"# /// spell\n# [needs]\n# read = [{needs}]\n# ///\n"
+    async with runtime(person) as it:
+        await it.run(script + 'call named read ["n19"]', language="toy")
+        assert [len(question.wants) for question in person.questions] == [20]
+        person.answers = [YES, NO]
+        with pytest.raises(PermissionDeniedError):
+            await it.run(script + 'call named read ["n20"]', language="toy")
+
+
 async def test_a_run_may_bring_its_own_to_ask() -> None:
     """It takes the place of the runtime's."""
     theirs, own = Person(), Person(YES)

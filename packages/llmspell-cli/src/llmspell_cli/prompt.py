@@ -128,7 +128,8 @@ def _wrapped(name: str, value: str, room: int) -> list[str]:
 
 def _line_of(want: Want, room: int) -> str:
     label, everything = _LABELS[want.effect]
-    name = everything if want.name is None else whole(want.effect, want.name)
+    is_all = want.name is None or (want.name == "*" and want.effect not in _FILES)
+    name = everything if is_all or want.name is None else whole(want.effect, want.name)
     return _field(label, name, room)
 
 

@@ -155,7 +155,8 @@ class SpellRun:
     @property
     def can_ask(self) -> bool:
         """Whether somebody sits at the terminal and may be asked for a permission."""
-        busy = self.output.json or self.output.quiet or self.wants_stdin or os.environ.get("CI")
+        ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+        busy = ci or self.output.json or self.output.quiet or self.wants_stdin
         return not busy and sys.platform != "win32" and os.isatty(0) and os.isatty(2)
 
     async def ask(self, question: Question) -> bool:

@@ -174,6 +174,13 @@ def test_a_name_that_the_file_cannot_hold_is_not_written(place: Place) -> None:
     assert not (place.spell.parent / "llmspell.toml").exists()
 
 
+def test_what_is_no_host_is_not_written(place: Place) -> None:
+    """A header may declare anything; a wrong grant would stop every later run."""
+    with pytest.raises(ConfigurationError, match="is not a host"):
+        grant(place, want("net", "https://example.org/"))
+    assert not (place.spell.parent / "llmspell.toml").exists()
+
+
 def test_a_file_that_appears_meanwhile_is_not_replaced(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

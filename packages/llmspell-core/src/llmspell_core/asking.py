@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MOST_REFUSALS = 3
 """After so many refusals of one effect a run asks no more questions about it."""
 
+MOST_NEEDS = 20
+"""Needs of a header that are asked for at once: nobody reads more, so more are not granted."""
+
 _NEEDS = {
     "read": "read",
     "write": "write",
@@ -112,8 +115,9 @@ class Asking:
             for want in dict.fromkeys(wants)
             if not self._session.permissions.allows(*want) and self._would_help(want)
         ]
-        if missing and not await self._answer(missing, None, ""):
-            self._refused += missing
+        asked = missing[:MOST_NEEDS]
+        if asked and not await self._answer(asked, None, ""):
+            self._refused += asked
 
     async def grant(self, refused: PermissionDeniedError, where: str, seen: Permissions) -> None:
         """Have what was refused granted; `seen` are the permissions by which it was refused.

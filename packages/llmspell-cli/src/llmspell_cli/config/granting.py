@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from llmspell_bridges.policy.network import parse_grant
 from llmspell_cli.config.files import PROJECT_FILE, find_project, read, shown
 from llmspell_cli.config.loading import user
 from llmspell_cli.config.precedence import resolve
@@ -48,7 +49,8 @@ def grant_always(
     """Write grants into the project's file, trust it as it is then, and return its path.
 
     Raises:
-        ConfigurationError: the file is not trusted, cannot be changed, or cannot hold this.
+        ConfigurationError: the file is not trusted, cannot be changed, or cannot hold this; or what
+            a header declares is no name of a host.
     """
     environ = os.environ if environ is None else environ
     path = project_file(start)
@@ -61,6 +63,8 @@ def grant_always(
     grants: dict[str, Any] = {}
     for want in wants:
         name = want.name if want.name is None else whole(want.effect, want.name)
+        if want.effect == "net" and name is not None:
+            parse_grant(name)
         if not held.allows(want.effect, name):
             held = held.granting(want.effect, name)
             grants[want.effect] = getattr(held, want.effect)
