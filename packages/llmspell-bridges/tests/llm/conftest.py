@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.filterwarnings("ignore:Accessing the 'model_"))
-            item.add_marker(pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:Items? '.*' on TypedDict class"))
 
 
 @pytest.fixture(scope="module")

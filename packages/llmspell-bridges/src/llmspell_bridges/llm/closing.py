@@ -1,4 +1,4 @@
-"""What litellm does besides asking providers, closed: it fetches templates, and it logs."""
+"""What litellm does besides asking providers, closed: it looks things up, and it logs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,35 @@ def close_hub() -> None:
                 for alias in (name, f"_{name}"):
                     if before is not None and vars(module).get(alias) is before:
                         setattr(module, alias, instead)
+
+
+def close_ollama() -> None:
+    """Keep litellm from asking this machine's port 11434 about a model, whose server it may not be.
+
+    It would do so at each call, with Ollama's key, and the event loop would wait.
+    """
+    try:
+        ollama: Any = import_module("litellm.llms.ollama.common_utils")
+    except ModuleNotFoundError:  # another version of litellm, as above
+        return
+    for info in vars(ollama).values():
+        if isinstance(info, type) and hasattr(info, "get_runtime_model_info"):
+            info.get_runtime_model_info = _ollama_model  # type: ignore[attr-defined] # a class of litellm's
+
+
+def _ollama_model(_: Any, model: str, **__: Any) -> dict[str, Any]:
+    """Describe a model as litellm does where nobody answers, with tools: the server knows better."""
+    return {
+        "key": model.partition("/")[2] or model,
+        "litellm_provider": "ollama",
+        "mode": "chat",
+        "supports_function_calling": True,
+        "input_cost_per_token": 0.0,
+        "output_cost_per_token": 0.0,
+        "max_tokens": None,
+        "max_input_tokens": None,
+        "max_output_tokens": None,
+    }
 
 
 def _nothing(hf_model_name: str) -> dict[str, str]:  # noqa: ARG001 - the signature of litellm's

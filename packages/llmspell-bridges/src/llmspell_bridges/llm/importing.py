@@ -49,7 +49,7 @@ _RECORDS = {  # pydantic builds these when they are first used: here instead, of
     "openai.types": "CreateEmbeddingResponse",
     "openai.types.chat": "ChatCompletion ChatCompletionChunk",
 }
-_NOISE = "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier"
+_NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
 _LEAVE_WITHIN_S = 10.0
 
 _lock = threading.Lock()
@@ -132,7 +132,7 @@ def _import(future: Future[ModuleType], leaver: _Leaver) -> None:
 def _load() -> ModuleType:
     from importlib import import_module
 
-    from llmspell_bridges.llm.closing import close_hub, close_logs
+    from llmspell_bridges.llm.closing import close_hub, close_logs, close_ollama
 
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -146,6 +146,7 @@ def _load() -> ModuleType:
     litellm.turn_off_message_logging = True  # prompts are not exported unless asked
     _warm(_FIRST_CALL)
     close_hub()
+    close_ollama()
     _build_records()
     _register_local()
     return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
