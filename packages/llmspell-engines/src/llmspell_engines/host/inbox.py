@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmspell_core.values import DEFAULT_BOUNDS, Bounds
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import Reading
+from llmspell_engines.host.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ class Inbox:
         """Call `handle(kind, id, reading)` for each message, in order."""
         self._flow = flow
         self._handle = handle
+        self._turns = Turns.of(asyncio.get_running_loop())
 
     def receive(self, kind: int, number: int, payload: bytes) -> None:
         """Read one message, or begin to."""
@@ -39,7 +42,7 @@ class Inbox:
             self._later(kind, number, reading)
 
     def _later(self, kind: int, number: int, reading: Reading) -> None:
-        asyncio.get_running_loop().call_soon(self._go_on, kind, number, reading)
+        self._turns.add(partial(self._go_on, kind, number, reading))
 
     def _go_on(self, kind: int, number: int, reading: Reading) -> None:
         if reading.go_on():

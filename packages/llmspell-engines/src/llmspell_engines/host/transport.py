@@ -10,11 +10,14 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from llmspell_engines.host.turns import Turns
 from llmspell_engines.protocol import GUEST_KINDS, FrameReader, ProtocolViolation, frames
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from llmspell_engines.host.turns import Turn
 
     OnMessage = Callable[[int, int, bytes], None]
     OnClosed = Callable[[ProtocolViolation | None], None]
@@ -23,8 +26,8 @@ HIGH_WATER_BYTES = 1024 * 1024
 """Unsent bytes above which `drain` waits."""
 # below the size from which malloc maps fresh pages for every read
 _READ_BYTES = 64 * 1024
-_BATCH = 16
-"""Messages delivered in one turn of the loop, so that a flood does not starve other workers."""
+_BATCH = 4
+"""Messages delivered at once; whoever has said more waits for its turn, see `turns.py`."""
 _LAST_BYTES = 1024 * 1024
 """The most that is read of a worker known to be dead: more than a socket holds."""
 _JOINED_BYTES = 64 * 1024
@@ -48,7 +51,8 @@ class Transport:
         self._reader = FrameReader(GUEST_KINDS, clock=False)
         self._unsent: deque[bytes | bytearray | memoryview] = deque()
         self._drained: list[asyncio.Future[None]] = []
-        self._turn: asyncio.Handle | None = None
+        self._turns = Turns.of(self._loop)
+        self._turn: Turn | None = None
         self._paused = False
         self._reading = False
         self._broken = False
@@ -162,11 +166,11 @@ class Transport:
 
     def _schedule(self) -> None:
         if self._turn is None and not self.closed:
-            self._turn = self._loop.call_soon(self._next_turn, self._deliver)
+            self._turn = self._turns.add(self._next_turn)
 
-    def _next_turn(self, work: Callable[[], None]) -> None:
+    def _next_turn(self) -> None:
         self._turn = None
-        work()
+        self._deliver()
 
     def _deliver(self) -> None:
         try:
@@ -187,9 +191,13 @@ class Transport:
     def _read_on(self) -> None:
         if self._ending:
             # in a turn of its own: what its end is open elsewhere, too, may say is without end
-            self._turn = self._loop.call_soon(self._next_turn, self._on_readable)
+            self._turn = self._turns.add(self._next_end)
         else:
             self._read(on=True)
+
+    def _next_end(self) -> None:
+        self._turn = None
+        self._on_readable()
 
     def _end(self, violation: ProtocolViolation | None) -> None:
         if not self.closed:
