@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from process_helpers import FAKE, HERE, PROCESSES, Talk, children, descriptors, readable
 
-from llmspell_engines.host import Pool, WorkerStartError
+from llmspell_engines.host import Pool, Worker, WorkerStartError
 from llmspell_engines.host.process import Process
 from llmspell_engines.protocol import LOG
 
@@ -107,6 +107,18 @@ async def test_a_worker_of_a_zygote_that_died_before_it_answered_is_known() -> N
                 worker = await pool.acquire()
                 assert "Name:" in await Talk(worker).ask("read /proc/self/status")
         assert (children(), descriptors()) == (before, open_before)
+
+
+async def test_the_last_answer_is_read_although_requests_were_left() -> None:
+    """A zygote that leaves requests unread resets its socket: the answer in it still counts."""
+    before = children()
+    async with asyncio.timeout(50):
+        async with Pool(PROCESSES["fork"]("vanishing_guest:FakeGuest"), spares=0) as pool:
+            # each zygote serves one of the requests that wait for it
+            waiting = [asyncio.ensure_future(pool.acquire()) for _ in range(6)]
+            workers = await asyncio.gather(*waiting, return_exceptions=True)
+            assert any(isinstance(worker, Worker) for worker in workers)
+        assert children() == before
 
 
 async def test_a_zygote_that_cannot_be_asked_is_no_reason_to_wait(

@@ -110,6 +110,7 @@ BOMBS = {
     "a key that is bytes": b"\x81\xc4\x01k\xc0",
     "an integer of 64 bits": b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
     "a time": b"\xd6\xff\0\0\0\0",
+    "another extension": b"\xd4\x05\xc0",
     "two values": b"\xc0\xc0",
     "nothing": b"",
     "too many bytes": b"\xc6" + (16 << 20).to_bytes(4, "big") + bytes(16 << 20),

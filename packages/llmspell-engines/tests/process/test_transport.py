@@ -6,14 +6,16 @@ import array
 import asyncio
 import fcntl
 import os
+import socket
 import termios
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from process_helpers import PROCESSES, Talk
 
-from llmspell_engines.host.transport import HIGH_WATER_BYTES
-from llmspell_engines.protocol import CALL, DONE, LOG, RESULT
+from llmspell_engines.host.transport import HIGH_WATER_BYTES, Transport
+from llmspell_engines.protocol import CALL, DONE, HOST_KINDS, LOG, RESULT, FrameReader, frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,3 +136,61 @@ async def test_pausing_takes_effect_at_once(open_pool: Callable[..., Any]) -> No
                 assert len(seen) <= before + 1
                 worker.resume()
         assert seen == [LOG] * 10 + [DONE]
+
+
+async def test_one_turn_delivers_a_few_messages_only() -> None:
+    """However many messages one read brought, others have their turns between every sixteen."""
+    ours, theirs = socket.socketpair()
+    delivered = 0
+
+    def on_message(*_: Any) -> None:
+        nonlocal delivered
+        delivered += 1
+
+    transport = Transport(ours, on_message, lambda _: None)
+    theirs.send(b"".join(frame for _ in range(1000) for frame in frames(LOG, 0, b"")))
+    async with asyncio.timeout(10):
+        while delivered < 1000:
+            before = delivered
+            await asyncio.sleep(0)
+            assert delivered - before <= 16
+    transport.close()
+    theirs.close()
+
+
+async def test_small_frames_that_wait_take_their_bytes() -> None:
+    """A million unread answers of a few bytes are held as their bytes, not as an object each."""
+    ours, theirs = socket.socketpair()
+    transport = Transport(ours, lambda *_: None, lambda _: None)
+    transport.send(RESULT, 1, bytes(HIGH_WATER_BYTES))
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            transport.send(RESULT, number, b"\xc0")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert transport.unsent_bytes > 20_000 * 15
+    assert held < 20_000 * 15 * 1.5
+    transport.close()
+    theirs.close()
+
+
+async def test_joined_frames_arrive_as_they_were_sent() -> None:
+    """Frames that had to wait, large and small, come out whole and in order."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)  # noqa: FBT003 - its only parameter
+    transport = Transport(ours, lambda *_: None, lambda _: None)
+    sizes = [HIGH_WATER_BYTES, 1, 70_000, 2, 3, 500_000, 1, 0, 65_000, 600, 9] * 3
+    for number, size in enumerate(sizes):
+        transport.send(RESULT, number, bytes(size))
+    reader = FrameReader(HOST_KINDS, clock=True)
+    got: list[tuple[int, int]] = []
+    async with asyncio.timeout(20):
+        while len(got) < len(sizes):
+            reader.feed(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
+            got += [(id, len(payload)) for _, id, payload, _ in iter(reader.take, None)]
+    assert got == list(enumerate(sizes))
+    assert transport.unsent_bytes == 0
+    transport.close()
+    theirs.close()

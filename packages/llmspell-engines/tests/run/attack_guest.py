@@ -171,6 +171,8 @@ class AttackGuest:
                     os.write(3, b"\0\0\0\6\x44\0\0\0\0\0\0\0\0\0\x92\xa3log\xa0")
             finally:
                 os._exit(0)
+        # until it is in full flow
+        time.sleep(0.2)
         os._exit(3)
 
     def endless_message(self) -> None:

@@ -102,6 +102,10 @@ class HostileGuest:
             p.FAILED, 0, pack({"kind": "root", "message": "m", "traceback": [{"line": 1}, 5]})
         )
 
+    def failure_that_is_too_large(self) -> None:
+        details = {"value": b"x" * (11 * 1024 * 1024)}
+        self.emit(p.FAILED, 0, pack({"kind": "runtime", "message": "m", "details": details}))
+
     def failure_with_a_huge_message(self) -> None:
         self.emit(p.FAILED, 0, pack({"kind": "runtime", "message": "x" * 1_000_000}))
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +42,18 @@ def children() -> set[int]:
 async def ended(pidfds: list[int]) -> None:
     """Wait until the processes of `pidfds` have ended, and close these."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(20):
+    try:
+        async with asyncio.timeout(20):
+            for pidfd in pidfds:
+                gone = asyncio.Event()
+                loop.add_reader(pidfd, gone.set)
+                await gone.wait()
+                loop.remove_reader(pidfd)
+    finally:
         for pidfd in pidfds:
-            gone = asyncio.Event()
-            loop.add_reader(pidfd, gone.set)
-            await gone.wait()
-            loop.remove_reader(pidfd)
+            # where this fails, nothing else ends them
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
 
 

@@ -105,6 +105,7 @@ def _guest_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
         ("result_that_is_a_callback", ConversionError, "cannot convert value"),
         ("result_of_empty_maps", ConversionError, "cannot convert value"),
         ("failure_without_a_record", InternalError, "without saying which"),
+        ("failure_that_is_too_large", LimitError, "returned more than 10 MiB"),
         ("failure_of_an_unknown_kind", ScriptRuntimeError, "m"),
         ("failure_that_claims_a_permission", ScriptRuntimeError, "allow it with -A"),
         ("failure_that_claims_a_limit", ScriptRuntimeError, "m"),

@@ -114,6 +114,6 @@ async def test_a_dead_workers_child_is_not_listened_to() -> None:
     """Whoever inherited a dead worker's socket cannot keep its run open, nor the host busy."""
     async with asyncio.timeout(30), await GoodEngine.create(CONFIG) as engine:
         with pytest.raises(LlmspellError, match="crashed: exit code 3"):
-            await attacked("leave_a_child", timeout_s=20.0)
+            await attacked("leave_a_child", timeout_s=20.0, log_bytes=1 << 40)
         session = Session(bridges={"demo": Demo()}, name="good.g")
         assert await engine.execute("", {"calls": 3}, session=session) == 3

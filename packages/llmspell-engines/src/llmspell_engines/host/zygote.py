@@ -126,7 +126,8 @@ class Zygote:
     def _on_answer(self) -> None:
         try:
             data = self._control.recv(ANSWER.size)
-        except (BlockingIOError, InterruptedError):
+        except (BlockingIOError, InterruptedError, ConnectionResetError):
+            # reset: it left requests unread. The kernel says so before it gives out the answers.
             return
         except OSError:
             data = b""
