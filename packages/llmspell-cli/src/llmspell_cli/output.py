@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_cli import terminal
 from llmspell_cli.terminal import DIM, RED, YELLOW, paint
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -153,6 +154,7 @@ class Output:
         """Show an error to people alone, on stderr."""
         from llmspell_cli.show_error import error_text
 
+        redactor.error(error)
         self._show(error_text(error, colour=self.colour, clean=self._clean))
         if self.debug:
             self.python_traceback(error)
@@ -161,6 +163,7 @@ class Output:
         """Show what is no `LlmspellError`: a usage error, an interruption, a mistake of ours."""
         from llmspell_cli.show_error import headline
 
+        message = redactor.foreign(message)
         text = headline("error", self._clean(message), colour=self.colour)
         self._show(f"{text}\n{hint}" if hint else text)
         if self.json:
@@ -205,6 +208,8 @@ class Output:
             return
         if self._terminal[fd] and not raw:
             text = terminal.strip_controls(text)
+        # stdout is the spell's; on stderr libraries speak too, who know keys that we do not
+        text = redactor.text(text) if fd == OUT else redactor.foreign(text)
         encoding = self._encoding[fd]
         errors = "surrogateescape" if encoding == "utf-8" else "replace"
         try:

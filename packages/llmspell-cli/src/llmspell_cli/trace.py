@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_cli.as_json import dump
 from llmspell_core.errors import ConfigurationError
+from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,7 +56,7 @@ class Trace:
             return
         t_s = round(time.perf_counter() - self._started, 6)
         try:
-            self._file.write(dump({**event, "t_s": t_s}) + b"\n")
+            self._file.write(redactor.data(dump({**event, "t_s": t_s})) + b"\n")
         except OSError as error:
             self._failed = True
             self._output.note(f"warning: the trace {self._path} ends here: {error.strerror}")

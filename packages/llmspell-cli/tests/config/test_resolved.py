@@ -13,10 +13,10 @@ import pytest
 
 from llmspell_bridges.llm.settings import DEFAULT_MODEL as BRIDGE_DEFAULT_MODEL
 from llmspell_bridges.llm.settings import Settings
-from llmspell_cli.config import Secret, document, table, trust, user_config_dir
+from llmspell_cli.config import document, table, trust, user_config_dir
 from llmspell_cli.config.keys import KEYS
 from llmspell_cli.config.resolved import DEFAULT_MODEL
-from llmspell_core import ConfigurationError
+from llmspell_core import ConfigurationError, Secret
 
 if TYPE_CHECKING:
     from conftest import Place
@@ -47,7 +47,8 @@ def test_the_bridge_takes_them(place: Place) -> None:
     assert settings.aliases["fast"] == "acme/small.1"
     provider = settings.providers["acme"]
     assert (provider.base_url, provider.timeout_s) == ("https://llm.example/v1", 30)
-    assert provider.api_key == KEY
+    assert provider.api_key is not None
+    assert provider.api_key.get_secret_value() == KEY
     assert settings.prices["acme/small.1"].output_usd == 6
 
 
@@ -78,6 +79,7 @@ def test_a_key_from_a_file(place: Place) -> None:
     with pytest.raises(ConfigurationError, match=r"config\.toml:2: cannot read the key file"):
         secret.get_secret_value()
     (place.user.parent / "key").write_text(f"{KEY}\n")
+    (place.user.parent / "key").chmod(0o600)
     assert secret.get_secret_value() == KEY
 
 

@@ -174,6 +174,9 @@ if TYPE_CHECKING:
     from llmspell_core.runtime import (
         Runtime as Runtime,
     )
+    from llmspell_core.secret import (
+        Secret as Secret,
+    )
     from llmspell_core.session import (
         Session as Session,
     )
@@ -274,6 +277,7 @@ _MODULES = {
         "RunResult",
         "Runtime",
     ),
+    "secret": ("Secret",),
     "session": ("Session",),
     "source": (
         "Source",
@@ -337,6 +341,7 @@ __all__ = [
     "ScriptRuntimeError",
     "ScriptSyntaxError",
     "ScriptTimeoutError",
+    "Secret",
     "Session",
     "Source",
     "Spell",

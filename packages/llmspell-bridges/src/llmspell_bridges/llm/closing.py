@@ -49,7 +49,7 @@ def close_ollama() -> None:
         return
     for info in vars(ollama).values():
         if isinstance(info, type) and hasattr(info, "get_runtime_model_info"):
-            info.get_runtime_model_info = _ollama_model  # type: ignore[attr-defined] # a class of litellm's
+            info.get_runtime_model_info = _ollama_model
 
 
 def _ollama_model(_: Any, model: str, **__: Any) -> dict[str, Any]:

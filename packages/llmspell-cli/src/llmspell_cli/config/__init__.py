@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llmspell_cli.config.render import table as table
     from llmspell_cli.config.resolved import Resolved as Resolved
     from llmspell_cli.config.resolved import Setting as Setting
-    from llmspell_cli.config.secret import Secret as Secret
     from llmspell_cli.config.trusted import Trusted as Trusted
     from llmspell_cli.config.trusted import is_trusted as is_trusted
     from llmspell_cli.config.trusted import list_trusted as list_trusted
@@ -32,7 +31,6 @@ _HOME = {
     "ConfigFile": "reader",
     "Provider": "provider",
     "Resolved": "resolved",
-    "Secret": "secret",
     "Setting": "resolved",
     "Trusted": "trusted",
     "document": "render",
@@ -53,7 +51,6 @@ __all__ = [
     "ConfigFile",
     "Provider",
     "Resolved",
-    "Secret",
     "Setting",
     "Trusted",
     "document",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_cli.config.environment import from_environment, misspelt
 from llmspell_cli.config.keys import KEYS, MODEL_VARIABLE
-from llmspell_cli.config.provider import Provider, secret
+from llmspell_cli.config.provider import Provider
 from llmspell_cli.config.resolved import DEFAULT_MODEL, Ignored, Resolved, Setting, named
 from llmspell_core.budget import Budget
 from llmspell_core.errors import ConfigurationError
@@ -160,6 +160,8 @@ class _Resolver:
         for name, fields in named(self.settings, "providers").items():
             if "api_key" in fields:
                 source = self.settings["providers", name, "api_key"].source
+                from llmspell_cli.config.secret import secret  # few have a key in the file
+
                 key = secret(fields["api_key"], name, source, self.environ)
                 fields["api_key"] = key
                 self.settings["providers", name, "api_key"] = Setting(key, source)

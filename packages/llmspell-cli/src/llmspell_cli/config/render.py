@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmspell_cli.config.reader import dotted
-from llmspell_cli.config.secret import Secret
 from llmspell_core.limits import show_bytes
+from llmspell_core.secret import Secret
 
 if TYPE_CHECKING:
     from llmspell_cli.config.resolved import Resolved

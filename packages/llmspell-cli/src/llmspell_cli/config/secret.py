@@ -1,40 +1,111 @@
-"""A key that is read when it is used, and never shown."""
+"""Reading a provider's key where the configuration says it is: a variable, a keyring, a file."""
+
+# pathlib costs 5 ms, and this is imported before every spell:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llmspell_core.errors import ConfigurationError
+from llmspell_core.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
+
+    from llmspell_cli.config.schema import ApiKey
+
+_MAX_KEY_BYTES = 64 * 1024
+_OTHERS = 0o077
+"""The permissions of a file for anybody but its owner."""
 
 
-class Secret:
-    """Where a key comes from; the key itself is read by whoever uses it.
+def secret(key: ApiKey, provider: str, source: str, environ: Mapping[str, str]) -> Secret:
+    """Make the secret of a provider whose key's place is `key`, written at `source`."""
+    if key.env is not msgspec.UNSET:
+        variable = key.env
+        return Secret(
+            lambda: _checked(environ.get(variable), f"variable {variable}", provider, source),
+            f"environment {variable}",
+            name=variable,
+        )
+    if key.keyring is not msgspec.UNSET:
+        service = key.keyring
+        user = provider if key.user is msgspec.UNSET else key.user
+        return Secret(
+            lambda: _checked(
+                _from_keyring(service, user, source), f"keyring entry {service}", provider, source
+            ),
+            f"keyring {service}, user {user}",
+        )
+    path = str(key.file)
+    return Secret(
+        lambda: _checked(_from_file(path, source), f"file {path}", provider, source), f"file {path}"
+    )
 
-    It has the one method of pydantic's `SecretStr` that matters, so either can be handed to a
-    bridge. It is read at each use: an unused key is never fetched, and none lingers in memory.
-    """
 
-    __slots__ = ("_read", "source")
+def _checked(value: str | None, where: str, provider: str, source: str) -> str | None:
+    """Refuse a key that cannot be one; a variable that is not set is no key."""
+    if value is None:
+        return None
+    key = value.strip()
+    if not key:
+        text = f"the key of the provider `{provider}` is empty: nothing is in the {where}"
+        raise ConfigurationError(f"{source}: {text}", key=f"providers.{provider}.api_key")
+    if not key.isascii() or not key.isprintable():  # it becomes an HTTP header
+        text = f"the key of the provider `{provider}` is no key: the {where} holds other characters"
+        raise ConfigurationError(f"{source}: {text}", key=f"providers.{provider}.api_key")
+    return key
 
-    def __init__(self, read: Callable[[], str | None], source: str) -> None:
-        """Take how to read it, and where from in words that may be shown."""
-        self._read = read
-        self.source = source
 
-    def get_secret_value(self) -> str | None:
-        """Read the key; None where there is none.
+def _from_file(path: str, source: str) -> str:
+    """Read a file that is its owner's alone; what is looked at is what is read."""
+    # a pipe with this name must not make us wait
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        fd = os.open(path, flags)
+        try:
+            what = _unfit(path, os.fstat(fd))
+            data = b"" if what else os.read(fd, _MAX_KEY_BYTES)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+    if what:
+        raise ConfigurationError(f"{source}: cannot read the key file {path}: {what}")
+    return data.decode("utf-8", "replace")
 
-        Raises:
-            ConfigurationError: it is empty, or cannot be read.
-        """
-        return self._read()
 
-    def __repr__(self) -> str:
-        """Show where it comes from, not what it is."""
-        return f"Secret({self.source})"
+def _unfit(path: str, found: os.stat_result) -> str:
+    """Say why a file is no place for a key; nothing where it is one."""
+    if not stat.S_ISREG(found.st_mode):
+        return "it is not a regular file"
+    if not hasattr(os, "geteuid"):  # Windows: access is not in the mode
+        return ""
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"it belongs to the user {found.st_uid}, who can change it"
+    if found.st_mode & _OTHERS:
+        mode = stat.S_IMODE(found.st_mode)
+        return f"others than its owner may use it (mode {mode:04o}): chmod 600 {path}"
+    return ""
 
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied into something that can be."""
-        text = "a secret cannot be pickled"
-        raise TypeError(text)
+
+def _from_keyring(service: str, user: str, source: str) -> str | None:
+    try:
+        import keyring
+    except ImportError:
+        text = f"{source}: a key in a keyring needs the package keyring: pip install keyring"
+        raise ConfigurationError(text) from None
+    try:
+        found = keyring.get_password(service, user)
+    except Exception as error:  # noqa: BLE001 - backends raise what their systems do
+        text = f"{source}: the keyring does not answer for {service}: {type(error).__name__}"
+        raise ConfigurationError(text) from None
+    if found is None:
+        text = f"{source}: the keyring has no {service} of the user {user}"
+        remedy = f"store it with `keyring set {service} {user}`"
+        raise ConfigurationError(f"{text}; {remedy}")
+    return found
