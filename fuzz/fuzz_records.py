@@ -26,13 +26,12 @@ def one_input(data: bytes) -> None:
         record = decode(data)
     except ConversionError:
         return
-    error = from_record(record, _LIMITS)
+    ref = record.get("ref") if isinstance(record, dict) else None
+    error = from_record(record, _LIMITS, _KNOWN.find(ref))
     _shown(error)
     sent = encode(to_record(error, 7))
     _shown(from_record(decode(sent), _LIMITS))
     _KNOWN.add(len(data), error, len(sent))
-    ref = record.get("ref") if isinstance(record, dict) else None
-    _KNOWN.find(ref)
     plain(record)
 
 

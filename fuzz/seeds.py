@@ -33,6 +33,12 @@ RECORDS: tuple[Any, ...] = (
     {"kind": "runtime", "message": "m", "traceback": [{"name": "a.lua", "line": 3}], "ref": 1},
     {"kind": "limit", "message": "m", "details": {"limit": "memory", "value": 1}},
     {"kind": "rate_limit", "message": "m", "retryable": True, "details": {"retry_after_s": 2}},
+    {
+        "kind": "network",
+        "message": "m",
+        "retryable": "yes",
+        "traceback": [{"name": 1, "line": 2}, 5],
+    },
     {"kind": "nonsense", "message": 5, "bridge": "b", "method": "m", "details": {"value": TEXT}},
 )
 CALLS: tuple[Any, ...] = (
