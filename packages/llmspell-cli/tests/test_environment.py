@@ -17,6 +17,8 @@ CREDENTIALS = (
     "AWS_SESSION_TOKEN",
     "GITHUB_TOKEN",
     "DB_PASSWORD",
+    "SMTP_PASS",
+    "MYSQL_PWD",
     "PGPASSWORD",
     "SSH_AUTH_SOCK",
     "SENTRY_DSN",
@@ -35,11 +37,14 @@ languages = pytest.mark.parametrize("language", ["lua", "javascript"])
 
 
 @languages
-@pytest.mark.parametrize("flag", ["--allow-env", "-A", f"--allow-env={','.join(CREDENTIALS)},LANG"])
+@pytest.mark.parametrize(
+    "flag", ["--allow-env", "-A", f"--allow-env={','.join(CREDENTIALS)},*_URL,LANG"]
+)
 def test_no_grant_shows_a_credential(cli: Cli, language: str, flag: str) -> None:
     """Not by listing, not by name, not in what the worker was started with."""
-    env = {**dict.fromkeys(CREDENTIALS, CANARY), "LANG": "C.UTF-8"}
-    names = json.dumps(CREDENTIALS)
+    in_urls = dict.fromkeys(("DATABASE_URL", "HTTP_PROXY"), f"http://ada:{CANARY}@db.test/x")
+    env = {**dict.fromkeys(CREDENTIALS, CANARY), **in_urls, "LANG": "C.UTF-8"}
+    names = json.dumps([*CREDENTIALS, *in_urls])
     for code in (WHOLE[language], ONE_BY_ONE[language]):
         done = cli("exec", code, "-l", language, flag, "--param", f"names:={names}", env=env)
         assert done.returncode == 0

@@ -204,3 +204,13 @@ def test_a_span_tells_no_key(known: Redactor, monkeypatch: pytest.MonkeyPatch) -
         ("error", "cannot use [redacted: ACME_KEY]"),
     ]
     assert spans.told[0][1]["record_exception"] is False
+
+
+@pytest.mark.anyio
+async def test_a_variable_that_holds_a_key_is_not_granted(known: Redactor) -> None:
+    """Whatever it is called: the host uses what is in it as a key."""
+    environ = {"ACME": f"{PLAIN}", "URL": f"https://u:{PLAIN}@h", "HOME": "/home/u"}
+    async with Runtime(
+        engines=[ToyEngine], environ=environ, permissions=Permissions(env=True)
+    ) as runtime:
+        assert (await runtime.run("env", language="toy")).value == {"HOME": "/home/u"}

@@ -268,7 +268,8 @@ class Runtime:
         )
         if spell.header.declared and session.asking is not None:
             await session.asking.needs()
-        session.env = granted_environment(self._environ, session.permissions)
+        granted = session.permissions
+        session.env = granted_environment(self._environ, granted, redactor=redactor)
         started = time.perf_counter()
         failed: InternalError | None = None
         value: Value = None
