@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmspell_core.errors import ConfigurationError
+from llmspell_core.redact import redactor
 from llmspell_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def secret(key: ApiKey, provider: str, source: str, environ: Mapping[str, str]) 
     """Make the secret of a provider whose key's place is `key`, written at `source`."""
     if key.env is not msgspec.UNSET:
         variable = key.env
+        redactor.learn(environ.get(variable), variable)  # so that no spell is granted it either
         return Secret(
             lambda: _checked(environ.get(variable), f"variable {variable}", provider, source),
             f"environment {variable}",
