@@ -204,3 +204,10 @@ def test_the_synchronous_facade_runs_spells(tmp_path: Path) -> None:
         assert runtime.run_file(tmp_path / "a.toy").value == 7
         assert runtime.run("return 8", language="toy").value == 8
         assert runtime.validate_file(tmp_path / "a.toy").declared is False
+
+
+async def test_an_engine_in_the_hosts_process_is_refused_where_the_lock_is_required() -> None:
+    """`require_lock` fails closed for every engine, whoever made it."""
+    async with Runtime(engines=[ToyEngine], require_lock=True) as runtime:
+        with pytest.raises(UnsupportedError, match="runs scripts in the host's process"):
+            await runtime.run("return 1", language="toy")
