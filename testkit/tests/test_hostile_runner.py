@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from llmspell_testkit.hostile.runner import Ran
 
 GOOD = GoodSpell(source="good", result=7)
+PROBLEMS = {
+    "source": "problem",
+    "say_escaped": "the script says: ESCAPED by a door",
+    "log_escaped": "the script says: ESCAPED by a window",
+    "show_file": "the canary of the file is in the report",
+    "show_file_as_bytes": "the canary of the file is in the report",
+    "print_environment": "the canary of the environment is in the stderr",
+    "mark": "the marker exists",
+    "connect": "a connection or a packet reached the listener",
+    "send_datagram": "a connection or a packet reached the listener",
+    "crash": "the host process ended with -11, not with 0",
+    "leave": "the host process did not write one report: b''",
+    "raise_another": "the host process ended with 4, not with 0",
+    "report_twice": "the host process did not write one report",
+    "leave_a_child": "the host was done, and had a child process left",
+    "leave_a_grandchild": "the host was done, and had a child process left",
+    "leave_a_child_and_die": "a child process outlived the host",
+    "leave_a_call": "1 left after the attempt: waiting",
+    "leave_a_crowd": "the good spell's result int 7 ≠ int 8",
+    "fail": "expected `ok`, got `runtime`: it failed",
+    "limit": "expected `ok`, got `limit:memory`",
+}
+"""What each command of the toy must be found out for."""
 
 
 @pytest.fixture(autouse=True)
@@ -56,34 +79,11 @@ def test_values_keep_their_types() -> None:
     assert ran.problems == []
 
 
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        ("say_escaped", "the script says: ESCAPED by a door"),
-        ("log_escaped", "the script says: ESCAPED by a window"),
-        ("show_file", "the canary of the file is in the report"),
-        ("show_file_as_bytes", "the canary of the file is in the report"),
-        ("print_environment", "the canary of the environment is in the stderr"),
-        ("mark", "the marker exists"),
-        ("connect", "a connection or a packet reached the listener"),
-        ("send_datagram", "a connection or a packet reached the listener"),
-        ("crash", "the host process ended with -11, not with 0"),
-        ("leave", "the host process did not write one report: b''"),
-        ("raise_another", "the host process ended with 4, not with 0"),
-        ("report_twice", "the host process did not write one report"),
-        ("leave_a_child", "the host was done, and had a child process left"),
-        ("leave_a_grandchild", "the host was done, and had a child process left"),
-        ("leave_a_child_and_die", "a child process outlived the host"),
-        ("leave_a_call", "1 left after the attempt: waiting"),
-        ("leave_a_crowd", "the good spell's result int 7 ≠ int 8"),
-        ("fail", "expected `ok`, got `runtime`: it failed"),
-        ("limit", "expected `ok`, got `limit:memory`"),
-    ],
-)
-def test_what_goes_wrong_is_seen(source: str, problem: str) -> None:
+@pytest.mark.parametrize("source", PROBLEMS)
+def test_what_goes_wrong_is_seen(source: str) -> None:
     """Each is named as what it is."""
     ran = run(source)
-    assert any(found.startswith(problem) for found in ran.problems), ran.problems
+    assert any(found.startswith(PROBLEMS[source]) for found in ran.problems), ran.problems
 
 
 def test_the_environment_shows_in_details() -> None:

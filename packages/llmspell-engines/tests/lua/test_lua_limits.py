@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lua_host import LIMITS, Host, SpellFailed
 
 RUN = """
 import json, sys
@@ -121,6 +122,26 @@ def test_a_log_beyond_a_message_cannot_be_caught() -> None:
     """A log larger than a message ends the run as limit `log`."""
     record = isolated("pcall(print, ('x'):rep(17 << 20)) return 'survived'", 256 << 20)
     assert record["details"]["limit"] == "log"
+
+
+def test_no_call_leaves_once_a_limit_was_hit() -> None:
+    """A `__close` set afterwards runs while the error passes, and reaches the host no more."""
+    host = Host()
+    source = """
+        local meta = {}
+        local closing = setmetatable({}, meta)
+        function meta.__close() t.echo("late") end
+        pcall(function()
+          local guard <close> = closing
+          pcall(print, ("x"):rep(2000))
+        end)
+        return "survived"
+    """
+    host.start(source, limits={**LIMITS, "message_bytes": 1000})
+    with pytest.raises(SpellFailed) as caught:
+        _ = host.result
+    assert caught.value.record["details"]["limit"] == "log"
+    assert host.calls == []
 
 
 def test_without_a_limit_memory_is_not_counted() -> None:
