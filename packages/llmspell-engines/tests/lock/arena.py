@@ -52,6 +52,7 @@ class Arena:
         self._runner = asyncio.Runner()
         self._launchers: dict[Kind, ForkLauncher] = {}
         self._next: dict[Kind, asyncio.Task[Worker]] = {}
+        self._ending: set[asyncio.Task[Exit]] = set()
         self._controls: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
@@ -90,6 +91,7 @@ class Arena:
     async def _close(self) -> None:
         for task in self._next.values():
             await (await task).stop()
+        await asyncio.gather(*self._ending)
         for launcher in self._launchers.values():
             await launcher.close()
 
@@ -115,7 +117,10 @@ class Arena:
             async with asyncio.timeout(20):
                 result = await ended
         finally:
-            await worker.stop()
+            # reaped while the next attempt is made
+            ending = asyncio.create_task(worker.stop())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
         if isinstance(result, Report):
             return Outcome(result.outcome, result.errno)
         if result.code == OWNED:
