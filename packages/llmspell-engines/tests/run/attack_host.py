@@ -1,6 +1,6 @@
 """A host of its own that is attacked: what it holds, how long it stalls, how others fare.
 
-Usage: python attack_host.py ATTACK SECONDS; prints one line of JSON.
+Usage: python attack_host.py ATTACK SECONDS ends|goes-on; prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -135,27 +135,30 @@ async def good_spells(engine: WorkerEngine, seconds: float) -> dict[str, Any]:
     }
 
 
-async def main(attack: str, seconds: float) -> dict[str, Any]:
-    """Run good spells alone, then beside the attack; then let that have the rest of its time."""
+async def main(attack: str, seconds: float, *, ends: bool) -> dict[str, Any]:
+    """Run good spells alone, then beside the attack, which `ends` within `seconds` or is cancelled."""
     config = EngineConfig(spares=1, isolation="process")
     async with await AttackEngine.create(config) as bad, await GoodEngine.create(config) as good:
         await spell(good, "")
         alone = await good_spells(good, seconds / 4)
         before = peak_bytes()
-        attacking = asyncio.ensure_future(spell(bad, attack, seconds))
+        attacking = asyncio.ensure_future(spell(bad, attack, seconds if ends else None))
         beside = await good_spells(good, seconds * 0.8)
-        overtaken = attacking.done()
-        ended = await attacking
+        outlived = attacking.done()
+        if not ends:
+            attacking.cancel()
+        (ended,) = await asyncio.gather(attacking, return_exceptions=True)
         after = await spell(good, "")
     return {
         "alone": alone,
         "beside": beside,
-        "attack_ended_first": overtaken,
-        "attack": ended,
+        "outlived": outlived,
+        "attack": ended if isinstance(ended, str) else type(ended).__name__,
         "after": after,
         "held_bytes": peak_bytes() - before,
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1], float(sys.argv[2])))))  # noqa: T201 - a program
+    name, time_s, how = sys.argv[1:]
+    print(json.dumps(asyncio.run(main(name, float(time_s), ends=how == "ends"))))  # noqa: T201 - a program

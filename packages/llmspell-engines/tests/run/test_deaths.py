@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_core import EngineConfig, Limits, ScriptTimeoutError, Session
+from llmspell_engines.host import undumpable
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -156,6 +157,8 @@ async def test_a_thread_that_ends_takes_its_workers_along() -> None:
     thread = threading.Thread(target=abandon)
     thread.start()
     await asyncio.to_thread(thread.join)
+    # what the engine would have done, had it been closed
+    undumpable.release()
     assert len(pids) >= 2
     for pid in pids:
         os.waitpid(pid, 0)
