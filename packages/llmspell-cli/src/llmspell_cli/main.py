@@ -104,11 +104,11 @@ def _silence_warnings(output: Output) -> None:
         warnings.simplefilter("always", IsolationWarning)
     show = warnings.showwarning
 
-    def shown(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    def shown(message: Warning | str, category: type[Warning], *where: Any, **line: Any) -> None:
         if issubclass(category, IsolationWarning):
             output.note(f"warning: {message}")
         else:
-            show(message, category, *where)
+            show(message, category, *where, **line)
 
     warnings.showwarning = shown
 

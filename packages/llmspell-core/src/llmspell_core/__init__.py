@@ -150,6 +150,12 @@ if TYPE_CHECKING:
     from llmspell_core.header import (
         parse_header as parse_header,
     )
+    from llmspell_core.isolation import (
+        IsolationReport as IsolationReport,
+    )
+    from llmspell_core.isolation import (
+        IsolationWarning as IsolationWarning,
+    )
     from llmspell_core.limits import (
         Limits as Limits,
     )
@@ -266,6 +272,7 @@ _MODULES = {
         "parse_header",
     ),
     "reload": ("LiveSpell",),
+    "isolation": ("IsolationReport", "IsolationWarning"),
     "limits": ("Limits",),
     "permissions": ("Permissions",),
     "policy": ("Policy",),
@@ -319,6 +326,8 @@ __all__ = [
     "Header",
     "InternalError",
     "Ledger",
+    "IsolationReport",
+    "IsolationWarning",
     "LimitError",
     "Limits",
     "LiveSpell",
