@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,12 +26,17 @@ ANSWERS = {
 REFUSALS = {Outcome("blocked", errno.EACCES), Outcome("blocked", errno.EPERM)}
 """How Landlock says no; any other error would be luck."""
 
+HOST_FILTERED = "Seccomp:\t0" not in Path("/proc/self/status").read_text("ascii")
+"""Whether these tests run in a container whose own filter refuses what a worker could try."""
+
 all_attempts = pytest.mark.parametrize("name", HELD_BY_LOCK)
 earnest = pytest.mark.parametrize("name", EARNEST)
 
 
 def absent(name: str, outcome: Outcome) -> bool:
     """Say whether this machine's kernel lacks what an attempt needs."""
+    if HOST_FILTERED and outcome in (ANSWERS["EPERM"], Outcome("blocked", errno.ENOSYS)):
+        return True
     number = outcome.number or 0
     return (-number if outcome.kind == "died" else number) in ATTEMPTS[name].absent
 
