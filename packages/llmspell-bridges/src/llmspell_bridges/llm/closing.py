@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from llmspell_core.redact import redactor
 
@@ -67,12 +67,13 @@ def _ollama_model(_: Any, model: str, **__: Any) -> dict[str, Any]:
     }
 
 
-def _nothing(hf_model_name: str) -> dict[str, str]:  # noqa: ARG001 - the signature of litellm's
-    return {"status": "failure"}
+def _nothing(hf_model_name: str) -> NoReturn:
+    # raised, not answered: litellm would keep an answer for good, under every name a spell makes up
+    raise LookupError(f"no template is fetched for {hf_model_name}")
 
 
-async def _nothing_later(hf_model_name: str) -> dict[str, str]:  # noqa: ARG001 - the same
-    return {"status": "failure"}
+async def _nothing_later(hf_model_name: str) -> NoReturn:
+    _nothing(hf_model_name)
 
 
 class _Redacting(logging.Filter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -42,8 +43,15 @@ _NAME = re.compile(r"(?!.*(?:://|\.\.|//))[\w.:@/+-]+", re.ASCII)
 _REGION = re.compile(r"[\w-]*", re.ASCII)
 _SIGNS_IN = ("chatgpt", "github_copilot")
 """Providers without a key: litellm would start a login in the browser, and wait for it."""
-_BY_ROLE = ("bedrock", "sagemaker", "vertex_ai")
-"""Providers that know who calls from where the host runs; litellm finds that out."""
+_BY_FILE = {  # where the tools of these companies keep who somebody is
+    "bedrock": ("~/.aws/credentials", "~/.aws/config"),
+    "sagemaker": ("~/.aws/credentials", "~/.aws/config"),
+    "vertex_ai": ("~/.config/gcloud/application_default_credentials.json",),
+}
+_AWS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+)
 _NEEDS_ADDRESS = (
     *("ai21", "aiohttp_openai", "custom", "custom_openai", "hosted_vllm", "litellm_proxy"),
     *("lm_studio", "openai_like", "xinference"),
@@ -51,7 +59,7 @@ _NEEDS_ADDRESS = (
 """Without an address, litellm takes these to OpenAI's, with whatever key they have."""
 _OTHER_VARIABLES = {
     "anthropic": ("ANTHROPIC_AUTH_TOKEN",),
-    "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK"),
+    "bedrock": (*_AWS, "AWS_BEARER_TOKEN_BEDROCK"),
     "dashscope": ("QWEN_API_KEY",),
     "datarobot": ("DATAROBOT_API_TOKEN",),
     "friendliai": ("FRIENDLI_TOKEN",),
@@ -59,6 +67,7 @@ _OTHER_VARIABLES = {
     "huggingface": ("HF_TOKEN",),
     "meta_llama": ("LLAMA_API_KEY",),
     "perplexity": ("PERPLEXITYAI_API_KEY",),
+    "sagemaker": _AWS,
     "together_ai": ("TOGETHERAI_API_KEY",),
     "vertex_ai": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_PROJECT"),
     "volcengine": ("ARK_API_KEY",),
@@ -157,16 +166,17 @@ def missing_keys(litellm: Any, settings: Settings, model: Model) -> list[str]:
     if name in _SIGNS_IN or os.environ.get(variable, "-").strip() == "":
         return [variable]  # an empty key is none
     names: list[str] = litellm.validate_environment(model.name)["missing_keys"]
-    if not names:  # all are there, or litellm does not know which there are
-        return [] if name in _BY_ROLE or has_key(settings, name) else [variable]
-    # Several variables are one of several ways to sign in (roles, profiles): litellm decides.
-    return names if len(names) == 1 else []
+    if len(names) == 1:
+        return names
+    # None are missing, or litellm does not know which; several are one of several ways to sign in.
+    return [] if has_key(settings, name) else names or [variable]
 
 
 def has_key(settings: Settings, name: str) -> bool:
-    """Say whether the host has set the provider `name` up: a key, or an address."""
+    """Say whether the host has set the provider `name` up: a key, an address, a way to sign in."""
     provider, name = settings.provider(name), company(name)
-    if provider.base_url or name == LOCAL:
+    by_role = name in _BY_FILE and name in settings.providers  # named: whoever the machine is
+    if provider.base_url or name == LOCAL or by_role:
         return True
     if provider.api_key is not None:
         try:
@@ -175,7 +185,10 @@ def has_key(settings: Settings, name: str) -> bool:
             return False
     prefix = f"{name.upper().replace('-', '_')}_"
     own = [it for it in os.environ if it.startswith(prefix) and is_credential(it)]
-    return any(os.environ.get(it, "").strip() for it in (*own, *_OTHER_VARIABLES.get(name, ())))
+    variables = (*own, *_OTHER_VARIABLES.get(name, ()))
+    return any(os.environ.get(variable, "").strip() for variable in variables) or any(
+        Path(file).expanduser().exists() for file in _BY_FILE.get(name, ())
+    )
 
 
 def _variable(provider: str) -> str:
