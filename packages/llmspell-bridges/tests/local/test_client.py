@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_bridges.local import catalog
+from llmspell_bridges.local.chat import prepare
 from llmspell_core.errors import (
     BadResponseError,
     ContextWindowError,
@@ -145,6 +146,34 @@ async def test_tools_leave_the_choice_to_the_model(smollm2: LocalModel) -> None:
     request = {"messages": STORY, "tools": TOOLS, "max_tokens": 60, "temperature": 0}
     *pieces, last = [it async for it in smollm2.stream(request)]
     assert bool(last["tool_calls"]) != bool(pieces)
+
+
+async def test_a_tool_is_not_called_again_by_itself(smollm2: LocalModel) -> None:
+    """After its result the model may call another one, or answer; a new question changes that."""
+    (first,) = (await smollm2.complete(_asking("required")))["tool_calls"]
+    told = [
+        *QUESTION,
+        {"role": "assistant", "content": None, "tool_calls": [first]},
+        {"role": "tool", "tool_call_id": first["id"], "content": "sunny"},
+    ]
+    name = first["function"]["name"]
+    for messages, may in ((told, False), ([*told, *QUESTION], True)):
+        prepared = prepare({"messages": messages, "tools": TOOLS, "tool_choice": "auto"})
+        assert (name in prepared.tool_names) == may
+        assert len(prepared.tool_names) == 1 + may
+    answer = await smollm2.complete({**_asking("auto"), "messages": told, "tools": TOOLS[:1]})
+    assert answer["tool_calls"] == [] or name != "weather"
+
+
+def _asking(choice: str) -> dict[str, Any]:
+    return {
+        "messages": QUESTION,
+        "tools": TOOLS,
+        "tool_choice": choice,
+        "max_tokens": 60,
+        "temperature": 0,
+        "seed": 1,
+    }
 
 
 async def test_a_tool_call_cut_off(smollm2: LocalModel) -> None:

@@ -51,6 +51,8 @@ def prepare(request: Mapping[str, Any]) -> Prepared:
     if request.get("n") not in {None, 1}:
         raise bad_request("a local model gives one answer to a request: leave out `n`")
     tools, forced = toolcalls.chosen(request)
+    if not forced:
+        tools = toolcalls.not_called_yet(tools, request.get("messages") or ())
     limit = request.get("max_tokens") or request.get("max_completion_tokens") or MAX_TOKENS
     body: dict[str, Any] = dict(_AGAINST_LOOPS)
     body |= {key: request[key] for key in _SAMPLING if request.get(key) is not None}

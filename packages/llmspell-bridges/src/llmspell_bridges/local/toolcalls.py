@@ -47,6 +47,22 @@ def chosen(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     raise ProviderError(text, provider=PROVIDER, status_code=BAD_REQUEST)
 
 
+def not_called_yet(
+    tools: Sequence[dict[str, Any]], messages: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Leave out the tools that were called since the user spoke last.
+
+    A model of this size repeats what it has just done: given the choice, it made the same call
+    fifty times in a row.
+    """
+    called: set[str] = set()
+    for message in messages:
+        if message.get("role") == "user":
+            called.clear()
+        called |= {call["function"]["name"] for call in message.get("tool_calls") or ()}
+    return [tool for tool in tools if tool["name"] not in called]
+
+
 def prompt(tools: Sequence[Mapping[str, Any]]) -> str:
     """Describe the tools, to be appended to the system prompt."""
     lines = [
