@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from spells import MIB, PRINT, start
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     Kind: TypeAlias = tuple[str, tuple[str, ...]]
 
 MEMORY_BYTES = 64 * MIB
+_AHEAD = 3
 _KEY = "LLMSPELL_ATTACK_KEY"
 PLAIN = "taken_over:AttackGuest"
 ENGINES = {
@@ -51,7 +54,7 @@ class Arena:
         os.environ[_KEY] = self.stage.canary
         self._runner = asyncio.Runner()
         self._launchers: dict[Kind, ForkLauncher] = {}
-        self._next: dict[Kind, asyncio.Task[Worker]] = {}
+        self._ready: dict[Kind, deque[asyncio.Task[Worker]]] = {}
         self._ending: set[asyncio.Task[Exit]] = set()
         self._controls: dict[str, Outcome] = {}
 
@@ -82,14 +85,15 @@ class Arena:
         return self._controls[name]
 
     async def _worker(self, kind: Kind) -> Worker:
-        """Take a fresh worker, and have the next one be made meanwhile."""
+        """Take a fresh worker, and have others be made meanwhile."""
         launcher = self._launchers.setdefault(kind, ForkLauncher(*kind))
-        worker = await (self._next.pop(kind, None) or launcher.launch(MEMORY_BYTES))
-        self._next[kind] = asyncio.create_task(launcher.launch(MEMORY_BYTES))
-        return worker
+        ready = self._ready.setdefault(kind, deque())
+        while len(ready) <= _AHEAD:
+            ready.append(asyncio.create_task(launcher.launch(MEMORY_BYTES)))
+        return await ready.popleft()
 
     async def _close(self) -> None:
-        for task in self._next.values():
+        for task in chain(*self._ready.values()):
             await (await task).stop()
         await asyncio.gather(*self._ending)
         for launcher in self._launchers.values():
