@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 GOOD = GoodSpell(source="good", result=7)
 PROBLEMS = {
-    "source": "problem",
     "say_escaped": "the script says: ESCAPED by a door",
     "log_escaped": "the script says: ESCAPED by a window",
     "show_file": "the canary of the file is in the report",

@@ -6,7 +6,7 @@ local P = ...
 local xpcall, raise, type, select, rawset = xpcall, error, type, select, rawset
 local create, resume, yield, close = coroutine.create, coroutine.resume, coroutine.yield, coroutine.close
 local status, running, is_yieldable = coroutine.status, coroutine.running, coroutine.isyieldable
-local rawequal, rawget, getmetatable = rawequal, rawget, debug.getmetatable
+local next, rawequal, rawget, getmetatable = next, rawequal, rawget, debug.getmetatable
 local getinfo, getlocal = debug.getinfo, debug.getlocal
 local HOST, roots = P.HOST, P.roots
 
@@ -29,35 +29,12 @@ end
 local S = {}
 P.catching = S
 
--- Lua calls no handler when memory runs out, but it does run `__close`, and an error in there
--- takes the place of the first one. That one lies on top of the frame of the protected call which
--- unwinds, above the value being closed; below are the call's own three slots and its function.
-local function unwinds_fatal()
-  for level = 3, SEARCHED do
-    local info = getinfo(level, "f")
-    if not info then return nil end
-    if info.func == xpcall then
-      local top = 3
-      while getlocal(level, top + 1) do top = top + 1 end
-      if top < 6 then return nil end
-      local _, closed = getlocal(level, top - 1)
-      local _, err = getlocal(level, top)
-      local meta = getmetatable(closed)
-      return meta and rawget(meta, "__close") ~= nil and P.is_fatal(err) and err or nil
-    end
-  end
-end
-
-local located = P.located
-local function handle(err)
-  P.killed = P.killed or unwinds_fatal() or false
-  return located(err)
-end
-
 -- A `__close` of the script's is not run for an error that ends the run: it could call, loop, or
 -- raise another one. `handle` holds for those put into a metatable that is in use already.
-local closers = setmetatable({}, P.weak_keys)
+local closers = setmetatable({}, P.weak_keys) -- guarded functions
+local metas = setmetatable({}, P.weak_keys)   -- metatables in use
 function P.guard_close(meta)
+  if not metas[meta] then metas[meta] = true end
   local close = rawget(meta, "__close")
   if close == nil or closers[close] then return end
   local function guarded(value, err)
@@ -71,6 +48,41 @@ function P.guard_close(meta)
   rawset(meta, "__close", guarded)
 end
 
+local function has_unguarded()
+  for meta in next, metas do
+    local close = rawget(meta, "__close")
+    if close ~= nil and not closers[close] then return true end
+  end
+  return false
+end
+
+-- Lua calls no handler when memory runs out, but it does run `__close`, and an error in there
+-- takes the place of the first one. That one lies on top of the frame of the protected call which
+-- unwinds, above the value being closed; below are the call's own three slots and its function.
+-- Where that call is too far down to be looked at, an error that may hide another ends the run.
+local function ends_the_run(raised)
+  for level = 3, SEARCHED do
+    local info = getinfo(level, "f")
+    if not info then return nil end
+    if info.func == xpcall then
+      local top = 3
+      while getlocal(level, top + 1) do top = top + 1 end
+      if top < 6 then return nil end
+      local _, closed = getlocal(level, top - 1)
+      local _, err = getlocal(level, top)
+      local meta = getmetatable(closed)
+      return meta and rawget(meta, "__close") ~= nil and P.is_fatal(err) and err or nil
+    end
+  end
+  return has_unguarded() and (raised or "error") or nil
+end
+
+local located = P.located
+local function handle(err)
+  P.killed = P.killed or ends_the_run(err) or false
+  return located(err)
+end
+
 function S.pcall(...)
   if select("#", ...) == 0 then raise("bad argument #1 to 'pcall' (value expected)", 2) end
   local fn = ...
@@ -82,7 +94,7 @@ function S.xpcall(fn, handler, ...)
     raise("bad argument #2 to 'xpcall' (function expected, got " .. type(handler) .. ")", 2)
   end
   local function guarded(err)
-    P.killed = P.killed or unwinds_fatal() or false
+    P.killed = P.killed or ends_the_run(err) or false
     if P.is_fatal(err) then return err end
     -- An error in the handler would call it again, until the C stack is full.
     local _, result = xpcall(handler, handle, located(err))
