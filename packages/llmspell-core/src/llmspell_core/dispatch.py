@@ -113,7 +113,12 @@ async def _answer(
         known = list(methods_of(type(owner)))
         text = f"unknown method `{where}`{nearest(method, known)}"
         raise ValidationError(text)
-    return await _invoke(session, owner, found, live, where)
+    try:
+        return await _invoke(session, owner, found, live, where)
+    finally:
+        if isinstance(owner, Stream) and owner.ended and isinstance(target, int):
+            # a script gives back only what it has not read to the end
+            await session.handles.release(target)
 
 
 async def _invoke(

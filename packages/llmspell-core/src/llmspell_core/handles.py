@@ -18,7 +18,7 @@ CREDITS = 64
 """The most items a stream hands over at once; also how far it reads ahead."""
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long one object may take to close at a run's end."""
+"""How long all objects together may take to close at a run's end, and then each bridge."""
 
 
 class Stream(Handle):
@@ -57,7 +57,12 @@ class Stream(Handle):
             error = self._end[1]
             self._end = ("done", None)
             raise error
-        return {"items": items, "done": self._end is not None and self._end[0] == "done"}
+        return {"items": items, "done": self.ended}
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was handed over."""
+        return self._end is not None and self._end[0] == "done"
 
     async def _read(self) -> None:
         """Read ahead until the iterator ends, one way or another."""
@@ -132,11 +137,15 @@ class HandleTable:
             await handle.close()
 
     async def close(self) -> list[Exception]:
-        """Close all objects, the newest first; return the errors of those that failed."""
+        """Close all objects, the newest first; return the errors of those that failed.
+
+        Once `CLOSE_TIMEOUT_S` is over, one that waits for something is left to itself.
+        """
         failed: list[Exception] = []
+        deadline = asyncio.get_running_loop().time() + CLOSE_TIMEOUT_S
         for number in sorted(self._objects, reverse=True):
             try:
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                async with asyncio.timeout_at(deadline):
                     await self.release(number)
             except Exception as error:  # noqa: BLE001 - one bad handle must not keep the rest open
                 failed.append(error)

@@ -41,6 +41,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
                 text = f"limit `{name}` must be positive or None for unlimited, got {value!r}"
                 raise ConfigurationError(text, key=name)
 
+    def exceeded(self, limit: str) -> LimitError:
+        """Make the error of one of these limits that was hit, by the name in `OPTIONS`."""
+        return limit_error(limit, getattr(self, _LIMITS[limit].field))
+
 
 class _Limit(msgspec.Struct, frozen=True):
     """The field of `Limits` that sets it, the command line's option, and what the spell did."""

@@ -12,7 +12,7 @@ from llmspell_core.bridge import Bridge, Callback
 from llmspell_core.budget import Ledger
 from llmspell_core.errors import InternalError, LlmspellError, PermissionDeniedError
 from llmspell_core.handles import CLOSE_TIMEOUT_S, HandleTable
-from llmspell_core.limits import Limits, limit_error
+from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
 from llmspell_core.redact import redactor
 
@@ -116,7 +116,7 @@ class Session:
             len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         )
         if self._log_bytes > self.limits.log_bytes:
-            self.fail(limit_error("log", self.limits.log_bytes))
+            self.fail(self.limits.exceeded("log"))
             return
         if self._on_log is not None:
             self._on_log(level, redactor.text(text))
@@ -222,7 +222,7 @@ class Session:
             text = "this engine cannot run the script's functions now"
             raise InternalError(text)
         if self._active_callbacks >= self.limits.callbacks_at_once:
-            error = limit_error("callbacks_at_once", self.limits.callbacks_at_once)
+            error = self.limits.exceeded("callbacks_at_once")
             # now: the library that called the function may catch what is raised
             self.fail(error)
             raise error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self, TypeAlias
 
     from llmspell_engines.host import Worker
-    from llmspell_engines.host.process import Exit
+    from llmspell_engines.host.exit import Exit
 
     Kind: TypeAlias = tuple[str, tuple[str, ...]]
 

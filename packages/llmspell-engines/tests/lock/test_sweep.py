@@ -10,8 +10,8 @@ import signal
 
 import pytest
 
+from llmspell_engines.host.exit import Exit
 from llmspell_engines.host.launch import ForkLauncher
-from llmspell_engines.host.process import Exit
 from llmspell_engines.protocol import DONE, START
 from llmspell_engines.worker.lock import policy, seccomp
 

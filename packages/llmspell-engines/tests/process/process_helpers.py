@@ -14,6 +14,7 @@ from llmspell_engines.protocol import DONE, START
 
 if TYPE_CHECKING:
     from llmspell_engines.host import Worker
+    from llmspell_engines.host.watch import Watched
 
 HERE = Path(__file__).parent
 FAKE = "fake_guest:FakeGuest"
@@ -73,8 +74,9 @@ class Talk:
 class NoWatcher(Watcher):
     """Leaves every limit to the kernel."""
 
-    def watch(self, worker: Worker, memory_bytes: int | None) -> None:
+    def watch(self, worker: Worker, memory_bytes: int | None) -> Watched:
         """Watch nothing."""
+        return worker.watched
 
 
 async def until_unwatched(watcher: Watcher) -> None:

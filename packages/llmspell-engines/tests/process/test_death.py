@@ -159,7 +159,7 @@ async def test_killing_delivers_what_was_said_before(open_pool: Callable[..., An
     [
         ("exit 3", 3, None),
         (f"signal {signal.SIGSEGV.value}", None, signal.SIGSEGV),
-        (f"signal {signal.SIGTRAP.value}", None, signal.SIGTRAP),
+        (f"signal {signal.SIGILL.value}", None, signal.SIGILL),
     ],
 )
 async def test_a_crash_is_told_apart(

@@ -44,7 +44,7 @@ async def test_within_the_limit_nothing_happens(open_pool: Callable[..., Any]) -
         for worker in workers:
             assert await Talk(worker).ask(f"allocate {48 * MIB}") == "allocated"
         for worker in workers:
-            memory = worker._watched._memory
+            memory = worker.watched._memory
             assert not memory.over()
             assert memory.grown_bytes() >= 48 * MIB
 
@@ -56,7 +56,7 @@ async def test_no_limit_means_none(open_pool: Callable[..., Any]) -> None:
 
 
 @both
-@pytest.mark.parametrize("number", [signal.SIGTRAP, signal.SIGABRT, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGILL, signal.SIGSEGV])
 async def test_a_crash_of_a_full_engine_is_want_of_memory(
     open_pool: Callable[..., Any], number: signal.Signals
 ) -> None:
@@ -67,4 +67,13 @@ async def test_a_crash_of_a_full_engine_is_want_of_memory(
         assert await talk.ask(f"allocate {48 * MIB}") == "allocated"
         talk.tell(f"signal {number.value}")
         ended = await worker.wait()
-        assert (ended.reason, ended.signal, ended.limit) == ("memory", number, "memory")
+        assert (ended.reason, ended.signal, ended.limit) == ("crashed", number, "memory")
+
+
+async def test_a_trap_without_a_word_is_want_of_memory(open_pool: Callable[..., Any]) -> None:
+    """Buffers that nothing touched count as nothing, and V8 traps on what it is refused beside them."""
+    async with open_pool(memory_bytes=64 * MIB) as pool:
+        worker = await pool.acquire()
+        Talk(worker).tell(f"signal {signal.SIGTRAP.value}")
+        ended = await worker.wait()
+        assert (ended.reason, ended.signal, ended.limit) == ("crashed", signal.SIGTRAP, "memory")

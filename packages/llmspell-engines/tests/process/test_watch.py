@@ -50,7 +50,7 @@ async def test_the_wall_clock_ends_a_worker_while_the_loop_is_busy(
     """A library that blocks the event loop does not give other spells more time."""
     async with open_pool() as pool:
         worker, limits = await _spinning(pool)
-        worker.limit_time(0.05)
+        worker.watched.limit_time(0.05)
         assert wait_blocking(worker.pid)
         ended = await worker.wait()
         assert (ended.reason, ended.signal, ended.limit) == ("timeout", signal.SIGKILL, "timeout")
@@ -62,10 +62,10 @@ async def test_a_wall_clock_can_be_lifted(open_pool: Callable[..., Any]) -> None
     """A worker whose clock is stopped goes on, and can be held to another time."""
     async with open_pool() as pool:
         worker = await pool.acquire()
-        worker.limit_time(30.0)
-        worker.limit_time(None)
-        assert worker._watched.deadline is None
-        worker.limit_time(0.01)
+        worker.watched.limit_time(30.0)
+        worker.watched.limit_time(None)
+        assert worker.watched.deadline is None
+        worker.watched.limit_time(0.01)
         assert (await worker.wait()).limit == "timeout"
 
 
@@ -74,7 +74,7 @@ async def test_processor_time_is_held_to_less_than_a_second(open_pool: Callable[
     """The watcher ends it, while the loop is busy, long before the kernel's limit would."""
     async with open_pool() as pool:
         worker, limits = await _spinning(pool)
-        worker.limit_cpu(0.1)
+        worker.watched.limit_cpu(0.1)
         assert wait_blocking(worker.pid)
         ended = await worker.wait()
         assert (ended.reason, ended.signal, ended.limit) == ("cpu", signal.SIGKILL, "cpu")
@@ -89,7 +89,7 @@ async def test_time_before_the_limit_does_not_count(open_pool: Callable[..., Any
         talk = Talk(worker)
         assert await talk.ask("burn 0.6") == "burnt"
         talk.said.clear()
-        worker.limit_cpu(0.5)
+        worker.watched.limit_cpu(0.5)
         assert await talk.ask("burn 0.1") == "burnt"
         talk.tell("burn 5")
         assert (await worker.wait()).limit == "cpu"
@@ -112,7 +112,7 @@ async def test_an_idle_watcher_sleeps_and_holds_nothing(open_pool: Callable[...,
     async with open_pool(memory_bytes=1 << 30, spares=1) as pool:
         watcher = pool._watcher
         worker = await pool.acquire()
-        statm = worker._watched._memory._statm
+        statm = worker.watched._memory._statm
         assert [watched.worker for watched in (*watcher._watched, *watcher._new)] == [worker]
         await worker.stop()
         await until_unwatched(watcher)

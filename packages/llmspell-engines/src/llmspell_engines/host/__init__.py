@@ -7,7 +7,7 @@
         worker = await pool.acquire()            # READY was received: worker.about, worker.level
         worker.attach(on_message, on_exit)       # on_message(kind, id, payload), in order;
         worker.send(START, 0, encode(start))     # on_exit(exit) once, after the last message
-        worker.limit_cpu(60.0)                   # and limit_time(300.0); memory is the pool's
+        worker.watched.limit_cpu(60.0)           # and limit_time(300.0); memory is the pool's
         ...
         await worker.drain()                     # when much was sent
         worker.pause(); worker.resume()          # reading, for back-pressure
@@ -21,9 +21,9 @@
 
 from __future__ import annotations
 
+from llmspell_engines.host.exit import Exit
 from llmspell_engines.host.launch import Level, make_launcher
 from llmspell_engines.host.pool import Pool
-from llmspell_engines.host.process import Exit
 from llmspell_engines.host.watch import Watcher
 from llmspell_engines.host.worker import Worker, WorkerStartError
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from llmspell_engines.host.exit import Exit
     from llmspell_engines.host.launch import Launcher
-    from llmspell_engines.host.process import Exit
     from llmspell_engines.host.worker import Worker
 
 REFILL_AFTER_S = 0.003
@@ -133,7 +133,7 @@ class Pool:
         return len(self._idle)
 
     def _give(self, worker: Worker, memory_bytes: int | None) -> Worker:
-        worker.watch(self._watcher, memory_bytes)
+        worker.watched = self._watcher.watch(worker, memory_bytes)
         return worker
 
     def _check_open(self) -> None:

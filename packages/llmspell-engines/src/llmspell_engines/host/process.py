@@ -11,55 +11,10 @@ import threading
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-import msgspec
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-_OUT_OF_MEMORY = ("out of memory", "memoryerror", "allocation failed")
-_NO_MEMORY_CODE = 71
-
-
-class Exit(msgspec.Struct, frozen=True, kw_only=True):
-    """How a worker ended.
-
-    `code` or `signal` is what the kernel said (both None: a thread, or reaped by somebody else),
-    `max_rss_bytes` the most memory it ever had resident, `message` what is known beyond that,
-    `stderr` the first kilobytes it wrote there, which is where engines announce their death.
-    """
-
-    reason: str
-    code: int | None = None
-    signal: int | None = None
-    max_rss_bytes: int | None = None
-    message: str = ""
-    stderr: str = ""
-
-    @property
-    def out_of_memory(self) -> bool:
-        """Whether it died for want of memory: killed by the watcher, or aborted by its engine."""
-        if self.reason == "memory" or self.code == _NO_MEMORY_CODE:
-            return True
-        said = self.stderr.lower()
-        return self.reason == "crashed" and any(words in said for words in _OUT_OF_MEMORY)
-
-    @property
-    def limit(self) -> str | None:
-        """The limit that it was ended for, by the name an error gives it, if any."""
-        if self.out_of_memory:
-            return "memory"
-        if self.signal == getattr(signal, "SIGXCPU", None):
-            return "cpu"
-        return self.reason if self.reason in ("timeout", "cpu") else None
-
-    def __str__(self) -> str:
-        """Say it in a few words: ``crashed: signal 5 (SIGTRAP)``."""
-        if self.signal is not None:
-            how = f"signal {self.signal} ({signal.Signals(self.signal).name})"
-        else:
-            how = "" if self.code is None else f"exit code {self.code}"
-        return ": ".join(part for part in (self.reason, how, self.message) if part)
 
 
 class Process:

@@ -9,8 +9,16 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from llmspell_core.errors import KINDS, Frame, InternalError, LlmspellError, ScriptRuntimeError
-from llmspell_core.limits import limit_error
+from llmspell_core.errors import (
+    KINDS,
+    ConversionError,
+    Frame,
+    InternalError,
+    LlmspellError,
+    ScriptRuntimeError,
+)
+from llmspell_core.limits import show_bytes
+from llmspell_engines.protocol import MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from llmspell_core.limits import Limits
@@ -67,8 +75,7 @@ def from_record(record: Any, limits: Limits, known: LlmspellError | None = None)
     if known is not None and (known.kind, known.message[:MAX_MESSAGE]) == (kind, message):
         error = known
     elif kind == "limit" and details.get("limit") in _GUEST_LIMITS:
-        name = str(details["limit"])
-        error = limit_error(name, getattr(limits, f"{name}_bytes"))
+        error = _limit(str(details["limit"]), limits)
     else:
         cls = KINDS.get(kind) if isinstance(kind, str) and kind not in HOST_KINDS else None
         text = message if isinstance(message, str) else "the spell failed"
@@ -82,6 +89,16 @@ def from_record(record: Any, limits: Limits, known: LlmspellError | None = None)
         )
     error.traceback = frames_of(record)
     return error
+
+
+def _limit(name: str, limits: Limits) -> LlmspellError:
+    """Make the error of a limit that the guest held; a message has its own bound, which nothing raises."""
+    allowed = getattr(limits, f"{name}_bytes")
+    if name == "memory" or allowed <= MESSAGE_BYTES:
+        return limits.exceeded(name)
+    what = "what is printed at once" if name == "log" else "the spell's result"
+    text = f"{what} cannot be larger than {show_bytes(MESSAGE_BYTES)}"
+    return ConversionError(text)
 
 
 def frames_of(record: dict[str, Any]) -> tuple[Frame, ...]:

@@ -15,6 +15,7 @@ from llmspell_core.errors import (
     InternalError,
     LlmspellError,
 )
+from llmspell_core.handles import CLOSE_TIMEOUT_S
 from llmspell_core.limits import limit_error
 from llmspell_engines import protocol as p
 from llmspell_engines.codec import encode
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from llmspell_core.session import Session
     from llmspell_core.values import Value
     from llmspell_engines.codec import Reading
-    from llmspell_engines.host.process import Exit
+    from llmspell_engines.host.exit import Exit
     from llmspell_engines.host.worker import Worker
 
+_FAILURE_BYTES = 1024 * 1024
 _MAX_ID = 2**32 - 1
 
 
@@ -87,8 +89,9 @@ class Run:
         self._started = time.perf_counter()
         worker.attach(self._on_message, self._on_exit, self._limit_hit)
         if session.limits.cpu_s is not None:
-            worker.limit_cpu(session.limits.cpu_s)
-        clock = WallClock(self._loop, session.limits.timeout_s, self._time_out, worker.limit_time)
+            worker.watched.limit_cpu(session.limits.cpu_s)
+        time_out, hold_to = partial(self._limit_hit, "timeout"), worker.watched.limit_time
+        clock = WallClock(self._loop, session.limits.timeout_s, time_out, hold_to)
         session.on_hold.append(clock.hold)
         try:
             worker.send(kind, 0, payload)
@@ -107,12 +110,14 @@ class Run:
             await self._clean_up()
 
     async def _clean_up(self) -> None:
-        """Cancel what still runs on the host's side, and wait until it is gone."""
+        """Cancel what still runs on the host's side, and wait until it is gone, but not for ever."""
         tasks = [c.task for c in (*self._calls.values(), *self._leaving) if c.task is not None]
         for task in tasks:
             task.cancel()
         self._invocations.cancel()
-        await asyncio.gather(*tasks, *self._releases, return_exceptions=True)
+        gone = asyncio.gather(*tasks, *self._releases, return_exceptions=True)
+        if not gone.done():
+            await asyncio.wait({gone}, timeout=CLOSE_TIMEOUT_S)
 
     def _elapsed_ms(self) -> int:
         return min(int((time.perf_counter() - self._started) * 1000), _MAX_ID)
@@ -198,9 +203,9 @@ class Run:
         self._send(p.ERROR, number, payload)
 
     def _on_done(self, _: int, reading: Reading) -> None:
-        limit = self._session.limits.result_bytes
-        if reading.size > limit:
-            self._fail(limit_error("result", limit))
+        limits = self._session.limits
+        if reading.size > limits.result_bytes:
+            self._fail(limits.exceeded("result"))
             return
         try:
             value = reading.value()
@@ -222,9 +227,10 @@ class Run:
             self._session.log("warn", text)
 
     def _on_failed(self, _: int, reading: Reading) -> None:
-        limit = self._session.limits.result_bytes
-        if reading.size > limit:
-            self._fail(limit_error("result", limit))
+        limits = self._session.limits
+        # an error is no result: a low limit of that must not take its place
+        if reading.size > max(limits.result_bytes, _FAILURE_BYTES):
+            self._fail(limits.exceeded("result"))
         else:
             self._fail(self._to_error(reading.value()))
 
@@ -272,14 +278,9 @@ class Run:
             self._ended.set_exception(self._session.fatal or error)
             self._worker.kill("failed")
 
-    def _time_out(self) -> None:
-        self._limit_hit("timeout")
-
     def _limit_hit(self, limit: str) -> None:
         """End the run with the limit that its worker was killed for, or is about to be."""
-        limits = self._session.limits
-        values = {"timeout": limits.timeout_s, "cpu": limits.cpu_s, "memory": limits.memory_bytes}
-        self._session.fail(limit_error(limit, values[limit]))
+        self._session.fail(self._session.limits.exceeded(limit))
 
     def _broken(self, what: str) -> None:
         text = f"{self._session.name}: the worker broke the protocol: {what}"

@@ -45,8 +45,11 @@ class Watched:
         "worker",
     )
 
-    def __init__(self, worker: Worker, pid: int, memory_bytes: int | None) -> None:
-        """Take what it has used so far as its floor: a spare's own start does not count."""
+    def __init__(self, worker: Worker, pid: int | None, memory_bytes: int | None = None) -> None:
+        """Take what it has used so far as its floor: a spare's own start does not count.
+
+        Without a process it is held to nothing.
+        """
         self.worker = worker
         self._pid = pid
         self.deadline: float | None = None
@@ -57,18 +60,22 @@ class Watched:
         self._cpu_s = 0.0
         self._cpu_end_s: float | None = None
         self._memory: MemoryUse | None = None
-        if memory_bytes is not None and sys.platform == "linux":
+        if pid is not None and memory_bytes is not None and sys.platform == "linux":
             # just ended, or /proc hides it (hidepid): RLIMIT_DATA holds alone then
             with suppress(OSError):
                 self._memory = MemoryUse(pid, memory_bytes)
 
     def limit_cpu(self, cpu_s: float) -> None:
         """Hold it to `cpu_s` seconds of processor time from now on; Linux only."""
-        if sys.platform == "linux":
+        if self._pid is not None and sys.platform == "linux":
             with suppress(OSError):  # it has just ended
                 end_s = processor_time_s(self._pid) + cpu_s
                 limit_processor_time(self._pid, end_s)
                 self._cpu_end_s = end_s
+
+    def limit_time(self, seconds: float | None) -> None:
+        """Hold it to `seconds` of wall clock from now on; None lifts that."""
+        self.deadline = None if seconds is None else time.monotonic() + seconds
 
     def look(self) -> Limit | None:
         """Return the limit that it is beyond now, if any, but for the wall clock.
@@ -79,7 +86,7 @@ class Watched:
             OSError: it has ended.
         """
         self.near = False
-        if sys.platform != "linux":
+        if self._pid is None or sys.platform != "linux":
             return None
         before, self._cpu_s = self._cpu_s, processor_time_s(self._pid)
         if self._cpu_s == before:
@@ -123,13 +130,13 @@ class Watcher:
         """Whether there is nothing to watch."""
         return self._thread is None or (self._idle and not self._new)
 
-    def watch(self, worker: Worker, memory_bytes: int | None) -> Watched | None:
-        """Watch `worker` until it ends; None for one that has no process, or has ended.
+    def watch(self, worker: Worker, memory_bytes: int | None) -> Watched:
+        """Watch `worker` until it ends, if it is a process; return what it is held to.
 
         It may use `memory_bytes` beyond what it uses now.
         """
         if worker.pid is None or worker.exit is not None:
-            return None
+            return worker.watched
         watched = Watched(worker, worker.pid, memory_bytes)
         if self._thread is None:
             self._loop = asyncio.get_running_loop()

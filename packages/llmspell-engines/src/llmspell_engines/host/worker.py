@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import ConversionError, InternalError
 from llmspell_core.isolation import IsolationReport
 from llmspell_core.values import Bounds
 from llmspell_engines.codec import decode
-from llmspell_engines.host.process import Exit, Process
+from llmspell_engines.host.exit import Exit, read_errors
+from llmspell_engines.host.process import Process
 from llmspell_engines.host.transport import Transport
+from llmspell_engines.host.watch import Watched
 from llmspell_engines.protocol import FAILED, READY, ProtocolViolation
 
 if TYPE_CHECKING:
@@ -21,14 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_engines.host.transport import OnMessage
-    from llmspell_engines.host.watch import Watched, Watcher
 
     OnExit = Callable[[Exit], None]
 
 START_TIMEOUT_S = 30.0
 """How long a worker may take until READY: V8 starts in 0.2 s on an idle machine."""
-_ABORTS = {signal.SIGTRAP, signal.SIGABRT, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS}
-_STDERR_BYTES = 4096
 _HANG_UP_S = 1.0
 _ABOUT = Bounds(depth=2, nodes=100, message_bytes=64 * 1024)
 """How large a start report may be."""
@@ -43,7 +39,8 @@ class Worker:
     """A worker, from its launch to its reaping. Made by a launcher, given out by a `Pool`.
 
     `about` is its READY record (engine, version, level, reason, pid…), `level` the isolation it
-    runs at, `pid` its process or None at the level ``inproc``, `exit` how it ended or None.
+    runs at, `pid` its process or None at the level ``inproc``, `watched` what it is held to, `exit` how
+    it ended or None.
     """
 
     def __init__(
@@ -58,13 +55,13 @@ class Worker:
         self._message = ""
         self._on_message: OnMessage | None = None
         self._on_limit: Callable[[str], None] | None = None
-        self._watched: Watched | None = None
         self._on_exit: list[OnExit] = []
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._exited: asyncio.Future[Exit] = self._loop.create_future()
         self._hang_up: asyncio.TimerHandle | None = None
         self.about: dict[str, Any] = {}
         self.exit: Exit | None = None
+        self.watched = Watched(self, None)
         self._transport = Transport(sock, self._receive, self._on_closed)
 
     @property
@@ -174,20 +171,6 @@ class Worker:
         """Deliver messages again."""
         self._transport.resume()
 
-    def watch(self, watcher: Watcher, memory_bytes: int | None) -> None:
-        """Have it watched from now on; what it has used so far does not count."""
-        self._watched = watcher.watch(self, memory_bytes)
-
-    def limit_cpu(self, cpu_s: float) -> None:
-        """Hold it to `cpu_s` seconds of processor time from now on, if it is watched."""
-        if self._watched is not None:
-            self._watched.limit_cpu(cpu_s)
-
-    def limit_time(self, seconds: float | None) -> None:
-        """Hold it to `seconds` of wall clock from now on, if it is watched; None lifts that."""
-        if self._watched is not None:
-            self._watched.deadline = None if seconds is None else time.monotonic() + seconds
-
     def limit_hit(self, limit: str) -> None:
         """Tell who uses it that it was killed for a limit; its watcher calls it, in the loop."""
         if self._on_limit is not None and self.exit is None:
@@ -290,8 +273,7 @@ class Worker:
             callback(self.exit)
         self._on_exit.clear()
         self._on_message = self._on_limit = None
-        if self._watched is not None:
-            self._watched.over = True
+        self.watched.over = True
 
     def _why_not(self) -> str:
         assert self.exit is not None  # noqa: S101 - only asked at its end
@@ -305,31 +287,11 @@ class Worker:
         if process is None:
             return Exit(reason=self._reason or "closed", message=self._message)
         return Exit(
-            reason=self._reason or self._own_reason(process),
+            reason=self._reason or ("closed" if process.exit_code == 0 else "crashed"),
             code=process.exit_code,
             signal=process.exit_signal,
             max_rss_bytes=process.max_rss_bytes,
+            starved=self.watched.starved(process.max_rss_bytes),
             message=self._message,
             stderr=stderr,
         )
-
-    def _own_reason(self, process: Process) -> str:
-        """Say why it ended when nobody had asked it to."""
-        if process.exit_code == 0:
-            return "closed"
-        # V8 aborts without a word when the kernel refuses it some kinds of memory
-        aborted = process.exit_signal in _ABORTS
-        if aborted and self._watched and self._watched.starved(process.max_rss_bytes):
-            return "memory"
-        return "crashed"
-
-
-def read_errors(pipe: int) -> str:
-    """Read what a dead process had written to its stderr, and close the pipe."""
-    try:
-        data = os.read(pipe, _STDERR_BYTES)
-    except BlockingIOError:
-        data = b""
-    finally:
-        os.close(pipe)
-    return data.decode("utf-8", "replace")

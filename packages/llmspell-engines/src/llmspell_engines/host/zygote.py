@@ -7,9 +7,10 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from llmspell_engines.host.exit import read_errors
 from llmspell_engines.host.process import Process
 from llmspell_engines.host.spawn import error_pipe, spawn
-from llmspell_engines.host.worker import WorkerStartError, read_errors
+from llmspell_engines.host.worker import WorkerStartError
 from llmspell_engines.worker.wire import ANSWER, REQUEST, UNLIMITED
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ PRELUDE = (
     "handles",
     "streams",
     "calls",
+    "buffers",
     "text",
     "hash",
     "stdlib",

@@ -11,6 +11,9 @@ import resource
 
 HEADROOM_BYTES = 64 * 1024 * 1024
 """Room beyond the spell's memory for the pump: a message of 16 MiB exists up to four times."""
+_UNTOUCHED = 2
+"""One part in so many of the memory is room too: V8 asks for more than it touches, and is better
+ended by the host, which looks at what is touched, than by a refusal, of which it dies without a word."""
 
 _PAGE = resource.getpagesize()
 _STATM_DATA = 5
@@ -32,5 +35,5 @@ def limit_data(baseline: int, memory_bytes: int) -> None:
     The baseline is measured once the engine and its isolate exist: V8's code range alone counts
     about 530 MB. Beyond it allocations fail: cleanly in Lua, fatally in V8.
     """
-    most = baseline + memory_bytes + HEADROOM_BYTES
+    most = baseline + memory_bytes + max(HEADROOM_BYTES, memory_bytes // _UNTOUCHED)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

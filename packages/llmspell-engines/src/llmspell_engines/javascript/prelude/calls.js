@@ -52,20 +52,23 @@ function sendError(kind, id, error) {
   }
 }
 
+// A text that is too long for a message ends the run, whatever the script catches.
 function log(level, text) {
-  if (text.length > limits.message_bytes - 64) {
-    throw new SpellError("limit", `a log of ${text.length} characters is too long`, {
-      details: { limit: "log", value: limits.message_bytes },
+  try {
+    encode((writer) => {
+      writer.array(2);
+      writer.text(level);
+      writer.text(toWellFormed(text));
+    }, (bytes, length) => send(KIND.LOG, 0, bytes, length));
+  } catch (error) {
+    if (!isSpellError(error)) throw error;
+    const tooLong = new SpellError("limit", `a log of ${text.length} characters is too long`, {
+      __proto__: null,
+      details: { __proto__: null, limit: "log", value: limits.message_bytes },
     });
+    sendError(KIND.FAILED, 0, tooLong);
+    throw tooLong;
   }
-  encode((writer) => {
-    writer.array(2);
-    writer.text(level);
-    writer.text(toWellFormed(text));
-  }, (bytes, length) => send(KIND.LOG, 0, bytes, length), {
-    __proto__: null,
-    where: () => "what is logged",
-  });
 }
 
 // Calls -------------------------------------------------------------------------------------

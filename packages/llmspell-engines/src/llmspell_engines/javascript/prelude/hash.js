@@ -176,7 +176,8 @@ const base64 = {
     let bytes;
     try {
       bytes = fromBase64(text, { __proto__: null, alphabet: "base64", lastChunkHandling: "strict" });
-    } catch {
+    } catch (error) {
+      refused(error);
       throw new SpellError("conversion", "util.base64.decode: not base64");
     }
     if (as === "bytes") return bytes;

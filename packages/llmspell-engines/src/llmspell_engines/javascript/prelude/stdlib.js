@@ -176,10 +176,11 @@ function installStdlib() {
     encode: encodeJson,
     decode: (text) => parseJson(text),
   }));
-  addGlobal("util", addFunctions({}, { uuid, now, hash, base64, sleep }));
+  addGlobal("util", addFunctions({}, { uuid, now, hash: named(guarded(hash), "hash"), base64, sleep }));
   addGlobal("setTimeout", setTimer("setTimeout", false));
   addGlobal("setInterval", setTimer("setInterval", true));
   addGlobal("clearTimeout", named((timer) => clearTimer(timer), "clearTimeout"));
   addGlobal("clearInterval", named((timer) => clearTimer(timer), "clearInterval"));
   addGlobal("SpellError", SpellError);
+  guardBuffers(); // last: what is made above needs no guard
 }

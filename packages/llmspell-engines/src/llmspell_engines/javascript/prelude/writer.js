@@ -292,7 +292,7 @@ function encode(body, use, options) {
     use(writer.bytes, writer.at);
   } catch (error) {
     const reason = unfitReason(error);
-    if (reason === undefined) throw error;
+    if (reason === undefined) throw refused(error);
     throw conversionError(reason, writer.where(options?.first || 0), options?.where?.(writer.path));
   } finally {
     // a message of many MB must not stay allocated

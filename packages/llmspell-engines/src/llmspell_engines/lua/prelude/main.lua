@@ -25,6 +25,9 @@ function P.invocations() return next(invocations) ~= nil end
 -- The record for a value that cannot cross, or cannot because it is too large.
 local function unsendable(err, what, limit_name, limit_bytes)
   if type(err) ~= "table" or not rawget(err, "conversion") then error(err, 0) end
+  if err.too_large and not limit_name then
+    return { kind = "conversion", message = what .. " cannot cross: larger than " .. limit_bytes .. " bytes" }
+  end
   if err.too_large then
     return {
       kind = "limit",
@@ -53,7 +56,7 @@ local function invoke(id, payload)
       end
       local ok, bytes = pcall(P.encode, task.result[1])
       if ok then return P.send(KIND.RETURN, id, bytes) end
-      local record = unsendable(bytes, "the result of the function", "result", P.limits.message_bytes)
+      local record = unsendable(bytes, "the result of the function", nil, P.limits.message_bytes)
       P.send(KIND.RAISE, id, P.encode(record))
     end)
   task.invocation, task.depth = id, request[3] or 1

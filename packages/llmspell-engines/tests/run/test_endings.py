@@ -1,0 +1,65 @@
+"""How a run ends that hit a limit: what it had said, and what will not end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmspell_core import Bridge, EngineConfig, LimitError, Limits, Session, method
+from llmspell_engines.host import run as run_module
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from attack_host import AttackEngine
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio."""
+    return "asyncio"
+
+
+class Stubborn(Bridge):
+    """Does not end when it is cancelled."""
+
+    name = "demo"
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.called = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    @method()
+    async def take(self, value: Any) -> None:
+        """Wait for its own reasons alone."""
+        self.called.set()
+        while not self.free.is_set():
+            try:
+                await self.free.wait()
+            except asyncio.CancelledError:
+                continue
+        self.ended.set()
+
+
+async def test_a_call_that_does_not_end_does_not_hold_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run's error comes, while a bridge that ignores its cancelling goes on by itself."""
+    monkeypatch.setattr(run_module, "CLOSE_TIMEOUT_S", 0.01)
+    bridge = Stubborn()
+    session = Session(bridges={"demo": bridge}, name="x.x", limits=Limits(timeout_s=0.3))
+    config = EngineConfig(spares=0, isolation="process")
+    async with asyncio.timeout(20), await AttackEngine.create(config) as engine:
+        with pytest.raises(LimitError):
+            await engine.execute("flood_of_calls", session=session)
+        assert bridge.called.is_set()
+        assert not bridge.ended.is_set()
+        bridge.free.set()
+        await bridge.ended.wait()
+        await session.close()
