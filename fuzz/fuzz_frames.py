@@ -45,13 +45,13 @@ def one_input(data: bytes) -> None:
 
 def _message(payload: bytes) -> None:
     for arguments in (False, True):
-        at_once, sliced = (_read(payload, arguments, slices) for slices in (1000, 1))
+        at_once, sliced = (_read(payload, arguments, slices) for slices in (2000, 1))
         if at_once != sliced:
             raise AssertionError(f"{at_once} at once, {sliced} in slices")
 
 
-def _read(payload: bytes, arguments: bool, containers: int) -> str:  # noqa: FBT001 - a case of both
-    codec.SLICE = containers
+def _read(payload: bytes, arguments: bool, values: int) -> str:  # noqa: FBT001 - a case of both
+    codec.SLICE = values
     try:
         value = codec.decode(payload, arguments=arguments, bounds=BOUNDS)
     except ConversionError as error:
@@ -61,7 +61,7 @@ def _read(payload: bytes, arguments: bool, containers: int) -> str:  # noqa: FBT
             raise AssertionError(f"the scan let pass what msgspec cannot read: {said}") from None
         return said
     finally:
-        codec.SLICE = 1000
+        codec.SLICE = 2000
     _comes_back(value)
     return repr(value)
 

@@ -22,36 +22,23 @@ if TYPE_CHECKING:
 
 EXT_NODES = 50
 """Values that an extension value counts for: a function of ours reads each."""
-
-_FIXED: dict[int, int] = {
-    0xC0: 1,
-    0xC2: 1,
-    0xC3: 1,
-    0xCA: 5,
-    0xCB: 9,
-    0xCC: 2,
-    0xCD: 3,
-    0xCE: 5,
-    0xD0: 2,
-    0xD1: 3,
-    0xD2: 5,
-    0xD3: 9,
-}
-_LENGTHS: dict[int, int] = {
-    0xC4: 1,
-    0xC5: 2,
-    0xC6: 4,
-    0xC7: 1,
-    0xC8: 2,
-    0xC9: 4,
-    0xD9: 1,
-    0xDA: 2,
-    0xDB: 4,
-    0xDC: 2,
-    0xDD: 4,
-    0xDE: 2,
-    0xDF: 4,
-}
+WIDE_BYTES = 64 * 1024
+"""Size of a payload from which its texts are looked at for whether they grow when decoded."""
+_FIXED = dict(
+    zip(
+        b"\xc0\xc2\xc3\xca\xcb\xcc\xcd\xce\xd0\xd1\xd2\xd3",
+        (1, 1, 1, 5, 9, 2, 3, 5, 2, 3, 5, 9),
+        strict=True,
+    )
+)
+"""Bytes of a leaf with one of these headers, the header included."""
+_LENGTHS = dict(
+    zip(
+        b"\xc4\xc5\xc6\xc7\xc8\xc9\xd9\xda\xdb\xdc\xdd\xde\xdf",
+        (1, 2, 4, 1, 2, 4, 1, 2, 4, 2, 4, 2, 4),
+        strict=True,
+    )
+)
 """Width of the length that follows these headers."""
 _KEY_SHOWN = 100
 _UINT64 = 0xCF
@@ -109,8 +96,9 @@ class Scan:
 
     __slots__ = (
         "_at",
+        "_began",
         "_frames",
-        "_slice",
+        "_stop",
         "data",
         "depth",
         "exts",
@@ -120,61 +108,56 @@ class Scan:
         "wide_bytes",
     )
 
-    def __init__(self, data: bytes, *, exts: frozenset[int], depth: int, nodes: int) -> None:
-        """Read nothing yet; allow `depth` levels and `nodes` values."""
+    def __init__(self, data: bytes, exts: frozenset[int], depth: int, nodes: int) -> None:
+        """Read nothing yet; allow the extensions `exts`, `depth` levels and `nodes` values."""
         self.data = data
         self.exts = exts
         self.depth = depth
         self.nodes = nodes
-        self.used = 0
+        self.used = self.wide_bytes = 0
         self.references = False
-        self.wide_bytes = 0
-        self._slice = 0
-        self._at = 0
-        # the innermost last; only what a slice's end interrupted is here, the rest is on the stack
-        self._frames: list[_Frame] = [(self._all, None)]
+        # what a slice's end interrupted, the innermost last; the rest is on Python's own stack
+        self._frames: list[_Frame] | None = None
 
-    def run(self, containers: int) -> bool:
-        """Read on, into `containers` lists and maps at most; True once everything was read.
+    def run(self, values: int) -> bool:
+        """Read on, over `values` in lists and maps or one of these; True once everything was read.
 
         Raises:
             Refused: it is malformed, nested deeper than `depth`, holds more than `nodes` values,
                 an unsigned integer beyond 63 bits, a key that is no text, or another extension.
         """
-        self._slice = containers
-        frames = self._frames
+        self._began = self.used
+        self._stop = min(self.nodes, self.used + values)
         try:
-            while frames:
-                self._at = frames[-1][0](self._at)
-                frames.pop()
+            at = self._items(0, 1, 0, of_list=False) if self._frames is None else self._resume()
         except _Suspended as suspended:
             self._at = suspended.at
-            frames.pop()
-            frames += reversed(suspended.frames)
+            self._frames = [*(self._frames or ()), *reversed(suspended.frames)]
             return False
-        except IndexError:
-            frames.clear()
-            raise Refused("malformed: cut off") from None
-        except Refused as refused:
-            refused.keys += [key for _, key in reversed(frames[:-1])]
+        except Refused:
             # they hold this scan, and with it the payload, until the collector comes by
-            frames.clear()
+            self._frames = None
             raise
-        if self._at != len(self.data):
-            cut = self._at > len(self.data)
-            raise Refused("malformed: cut off" if cut else "malformed: trailing bytes")
+        except IndexError:
+            self._frames = None
+            raise Refused("malformed: cut off") from None
+        if at != len(self.data):
+            raise Refused(
+                "malformed: cut off" if at > len(self.data) else "malformed: trailing bytes"
+            )
         return True
 
-    def _all(self, at: int) -> int:
-        return self._items(at, 1, 0, of_list=False)
-
-    def _count(self, at: int, more: int) -> None:
-        """Take `more` values from what is left, and refuse a claim that cannot be true."""
-        self.used += more
-        if self.used > self.nodes:
-            raise Refused(f"more than {self.nodes:,} values")
-        if more > len(self.data) - at:
-            raise Refused("malformed: cut off")
+    def _resume(self) -> int:
+        """Go on where the last slice ended, outwards; return where everything ends."""
+        at, frames = self._at, self._frames or []
+        while frames:
+            rest, _ = frames.pop()
+            try:
+                at = rest(at)
+            except Refused as refused:
+                refused.keys += [key for _, key in reversed(frames)]
+                raise
+        return at
 
     def _items(self, at: int, count: int, depth: int, *, of_list: bool, first: int = 0) -> int:
         """Read over `count` values from the `first`, which is at `at`; return where they end."""
@@ -259,7 +242,11 @@ class Scan:
             return self._container(start, length, depth, of_list=head <= 0xDD)  # noqa: PLR2004
         if head in _LONG_EXTS:
             return self._ext(start, length, depth)
-        if head in _LONG_TEXTS and not self.data[start : start + length].isascii():
+        if (
+            head in _LONG_TEXTS
+            and len(self.data) > WIDE_BYTES
+            and not self.data[start : start + length].isascii()
+        ):
             self.wide_bytes += length
         return start + length
 
@@ -267,15 +254,24 @@ class Scan:
         """Read over the items of a list, or the pairs of a map."""
         if depth >= self.depth:
             raise Refused(f"nested deeper than {self.depth} levels")
-        self._slice -= 1
-        if self._slice < 0:
+        more = length if of_list else 2 * length
+        self.used += more
+        if self.used > self._stop or more > len(self.data) - at:
             again = partial(self._container, length=length, depth=depth, of_list=of_list)
-            raise _Suspended(at, (again, None))
+            self._judge(at, more, again)
         if of_list:
-            self._count(at, length)
             return self._items(at, length, depth + 1, of_list=True)
-        self._count(at, 2 * length)
         return self._pairs(at, length, depth + 1)
+
+    def _judge(self, at: int, more: int, again: Callable[[int], int] | None = None) -> None:
+        """Refuse a claim that cannot be true, or end the slice before what it has no room for."""
+        if self.used > self.nodes:
+            raise Refused(f"more than {self.nodes:,} values")
+        if more > len(self.data) - at:
+            raise Refused("malformed: cut off")
+        if again is not None and self.used - more > self._began:
+            self.used -= more
+            raise _Suspended(at, (again, None))
 
     def _ext(self, at: int, size: int, depth: int) -> int:
         """Read over an extension value: its data is one value more, and ends where it says."""
@@ -284,8 +280,8 @@ class Scan:
         if self.data[at] not in self.exts:
             raise Refused(f"extension type {self.data[at]} is not allowed here")
         self.references = True
-        self._count(at, 1)
-        self.used += EXT_NODES - 1
+        self.used += EXT_NODES
+        self._judge(at, 1)
         end = at + 1 + size
         try:
             return self._ends(self._items(at + 1, 1, depth + 1, of_list=False), end=end)
