@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ async def test_a_turn_is_shared_by_those_who_wait(monkeypatch: pytest.MonkeyPatc
     """One after the other until the turn is over; whoever has more to do goes to the end."""
     clock = Clock()
     monkeypatch.setattr(turns, "time", clock)
-    row = Turns(asyncio.get_running_loop())
+    row = Turns()
     done: list[str] = []
 
     def work(name: str) -> None:
@@ -53,7 +54,7 @@ async def test_a_turn_is_shared_by_those_who_wait(monkeypatch: pytest.MonkeyPatc
 
 async def test_who_left_the_row_is_not_called() -> None:
     """A transport that was closed says nothing more, and the others still have their turn."""
-    row = Turns(asyncio.get_running_loop())
+    row = Turns()
     done: list[str] = []
     row.add(lambda: done.append("left")).cancel()
     row.add(lambda: done.append("stayed"))
@@ -100,3 +101,19 @@ async def test_floods_leave_the_loop_to_a_quiet_spell(open_pool: Callable[..., A
         assert 50 < sum(heard.values()) < floods * 20_000
         # four at once from each of them, and four more in the turn that all share
         assert max(heard.values()) <= 4 * (floods + 1)
+
+
+def test_a_loop_is_let_go_of() -> None:
+    """A program that runs one loop after another does not keep them all."""
+
+    async def flood() -> None:
+        done = asyncio.Event()
+        Turns.of(asyncio.get_running_loop()).add(done.set)
+        await done.wait()
+
+    gc.collect()
+    before = len(turns._rows)
+    for _ in range(5):
+        asyncio.run(flood())
+    gc.collect()
+    assert len(turns._rows) <= before

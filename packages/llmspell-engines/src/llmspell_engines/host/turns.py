@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
 TURN_S = 0.001
@@ -38,9 +38,8 @@ class Turns:
     or a quiet spell as little as one, and each of them gets its share.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
         """Start with an empty row."""
-        self._loop = loop
         self._row: deque[Turn] = deque()
         self._scheduled = False
 
@@ -49,7 +48,8 @@ class Turns:
         """Return the row of a loop: there is one, whoever asks."""
         found = _rows.get(loop)
         if found is None:
-            found = _rows[loop] = cls(loop)
+            # it does not hold its loop, which `_rows` would never let go of then
+            found = _rows[loop] = cls()
         return found
 
     def add(self, work: Callable[[], None]) -> Turn:
@@ -62,7 +62,7 @@ class Turns:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._run)
+            asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
         self._scheduled = False
