@@ -46,6 +46,19 @@ STREAMED = _response(
 )
 
 
+def _counting(number: int) -> bytes:
+    """Answer with a call of the tool `count`, which makes the agent of a benchmark go on."""
+    function = {"name": "count", "arguments": json.dumps({"n": number})}
+    call = {"id": f"call_{number}", "type": "function", "function": function}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    body = {**_ANSWER, "choices": [choice]}
+    return _response(b"application/json", json.dumps(body).encode())
+
+
+COUNTING = [_counting(number) for number in range(10)]
+
+
 class Provider(asyncio.Protocol):
     """One connection, kept alive."""
 
@@ -67,7 +80,14 @@ class Provider(asyncio.Protocol):
                 return
             request, self._received = self._received[:size], self._received[size:]
             compact = request[end:].replace(b" ", b"")
-            self._transport.write(STREAMED if b'"stream":true' in compact else WHOLE)
+            self._transport.write(_answer(compact))
+
+
+def _answer(body: bytes) -> bytes:
+    if b'"stream":true' in body:
+        return STREAMED
+    told = body.count(b'"role":"tool"')
+    return COUNTING[told] if b'"tools":[' in body and told < len(COUNTING) else WHOLE
 
 
 def _length(head: bytes) -> int:

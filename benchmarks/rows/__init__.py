@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.rows import (
+    agent_step,
     codec,
     cold_llm,
     cold_start,
@@ -27,6 +28,7 @@ ROWS: dict[str, Callable[[bool], list[Measurement]]] = {
     "warm_spell": warm_spell.measure,
     "host_call": host_call.measure,
     "fan_out": fan_out.measure,
+    "agent_step": agent_step.measure,
     "waiting_memory": waiting_memory.measure,
     "hostile": hostile.measure,
     "codec": codec.measure,

@@ -1,5 +1,7 @@
 """Whether a value fits a JSON Schema that a script, a model or a server gave, in bounded time.
 
+Most checks take microseconds and are done at once (`find_misfit`); what takes longer goes on in a thread.
+
 Such a schema must not hang the host: patterns (`pattern`, `patternProperties`, and what depends
 on them) are not checked, references outside the schema are not fetched, and the rest stops after
 `_DEADLINE_S`. What cannot be checked is not an error: the value stays, marked as unchecked.
@@ -7,6 +9,8 @@ on them) are not checked, references outside the schema are not fetched, and the
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from contextvars import ContextVar
 from functools import lru_cache
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 1024
 """The largest schema that is checked: no single step takes longer than its size."""
 _DEADLINE_S = 0.2
+_AT_ONCE_S = 0.002
+"""How long a check may hold the event loop up: a thread costs a tenth of that."""
 _PATTERNS = ("pattern", "patternProperties", "propertyNames", "format", "uniqueItems")
 """Regular expressions may take for ever, and so does comparing each item with each other."""
 _BY_PATTERNS = ("additionalProperties", "unevaluatedProperties", "unevaluatedItems")
@@ -48,15 +54,28 @@ class UncheckableError(Exception):
     """Nobody knows whether the value fits: the check takes too long, or the schema is wrong."""
 
 
-def misfit(schema: dict[str, Any], value: Any) -> Misfit | None:
+async def find_misfit(schema: dict[str, Any], value: Any) -> Misfit | None:
     """Find the first place where `value` does not fit `schema`, which is at most `MAX_BYTES` long.
-
-    It may take a fifth of a second: call it in a thread.
 
     Raises:
         UncheckableError: it takes too long, or the schema is none.
     """
-    return _first(_validator()(schema, registry=_nowhere()), value)
+    if "jsonschema" in sys.modules:  # importing it takes longer than any check
+        try:
+            return misfit(schema, value, _AT_ONCE_S)
+        except UncheckableError as error:
+            if not isinstance(error.__cause__, _TooMuchError):
+                raise
+    return await asyncio.to_thread(misfit, schema, value)
+
+
+def misfit(schema: dict[str, Any], value: Any, deadline_s: float = _DEADLINE_S) -> Misfit | None:
+    """Find the first misfit as `find_misfit` does, but at once: call it in a thread.
+
+    Raises:
+        UncheckableError: it takes too long, or the schema is none.
+    """
+    return _first(_validator()(schema, registry=_nowhere()), value, deadline_s)
 
 
 def flaw(schema: dict[str, Any]) -> Misfit | None:
@@ -81,8 +100,8 @@ def flaw(schema: dict[str, Any]) -> Misfit | None:
     return None
 
 
-def _first(checker: Any, value: Any) -> Misfit | None:
-    token = _deadline.set(time.monotonic() + _DEADLINE_S)
+def _first(checker: Any, value: Any, deadline_s: float = _DEADLINE_S) -> Misfit | None:
+    token = _deadline.set(time.monotonic() + deadline_s)
     try:
         error = next(checker.iter_errors(value), None)
     except Exception as wrong:  # a schema that is none, or refers to what is not there: anything

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmspell_bridges.schema import UncheckableError, misfit
+from llmspell_bridges.schema import UncheckableError, find_misfit, misfit
 from llmspell_core import BadResponseError
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +75,14 @@ def test_a_schema_that_cannot_be_checked_is_left(schema: dict[str, Any], value: 
     with pytest.raises(UncheckableError):
         misfit(schema, value)
     assert time.monotonic() - started < 1
+
+
+async def test_a_long_check_goes_on_in_a_thread() -> None:
+    """It is not given up after the moment that the event loop may be held up."""
+    with pytest.raises(UncheckableError):
+        await find_misfit(_deep(40), 1)
+    many = {"items": {"type": "integer"}}
+    assert str(await find_misfit(many, [*range(1000), "x"])).startswith("at `$[1000]`")
 
 
 @pytest.mark.parametrize(

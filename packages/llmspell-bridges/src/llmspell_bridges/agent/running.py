@@ -5,7 +5,6 @@ Imported in a thread by `llmspell_bridges.agent.importing`: it takes a second.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from llmspell_bridges.agent.messages import from_script, to_script, user_content
 from llmspell_bridges.agent.model import LiteLLMModel
 from llmspell_bridges.agent.tooling import as_model_tool
 from llmspell_bridges.agent.totals import Totals, current
-from llmspell_bridges.schema import UncheckableError, misfit
+from llmspell_bridges.schema import UncheckableError, find_misfit
 from llmspell_core import AgentError, LlmspellError, TextRecord
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def build(config: AgentConfig, tools: Sequence[Tool], mode: Mode | None) -> Agen
 
 async def _fits(ctx: RunContext[AgentRun], data: Any) -> Any:
     try:
-        found = await asyncio.to_thread(misfit, ctx.deps.config.schema or {}, data)
+        found = await find_misfit(ctx.deps.config.schema or {}, data)
     except UncheckableError:
         found = None
     if found is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llmspell_bridges.llm import errors
-from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, misfit
+from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, find_misfit
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.models import Model
@@ -40,4 +39,4 @@ async def checked(answer: TextRecord, arguments: dict[str, Any], model: Model) -
 async def _misfit(schema: dict[str, Any], value: Any, text: str) -> Misfit | None:
     if max(len(msgspec.json.encode(schema)), len(text)) > MAX_BYTES:
         raise UncheckableError
-    return await asyncio.to_thread(misfit, schema, value)
+    return await find_misfit(schema, value)

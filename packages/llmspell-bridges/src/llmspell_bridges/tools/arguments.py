@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, flaw, misfit
+from llmspell_bridges.schema import MAX_BYTES, Misfit, UncheckableError, find_misfit, flaw
 from llmspell_core import ConversionError, ValidationError
 from llmspell_core.values import check_value
 
@@ -84,7 +84,7 @@ async def checked(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError(text, argument=error.path) from None
     fitting: dict[str, Any] = _fitting(arguments, tool.parameters)
     try:
-        found = await asyncio.to_thread(misfit, tool.parameters, fitting)
+        found = await find_misfit(tool.parameters, fitting)
     except UncheckableError:
         found = None
     if found is None:
