@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8)).decode()
 
@@ -25,40 +27,56 @@ class Seen:
         self.body = body
 
 
-class Server:
-    """Answers every endpoint that `llm` calls; `echo` says what an answer says of the keys it got.
+ECHOES = ("body", "error", "headers", "redirect", "chunks", "broken")
+"""Ways to tell the key that a request came with."""
 
-    `echo`: ``body``, ``error``, ``header``, ``redirect``, ``chunks``; nothing: it tells nothing.
+
+class Server:
+    """Answers every endpoint that `llm` calls; `echo` says how an answer tells the key it got.
+
+    Without, a model called ``echo-WAY`` does. A redirect leads to the server at `elsewhere`.
     """
 
     def __init__(self) -> None:
         self.address = ""
         self.seen: list[Seen] = []
         self.echo = ""
+        self.elsewhere = ""
+        self.failed: list[str] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._handle(request)
+        except (KeyError, TypeError, ValueError) as error:  # a mistake of this server's
+            self.failed.append(repr(error))
+            raise
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         seen = Seen(request, await _body(request))
         self.seen.append(seen)
-        told = _told(seen) if self.echo else ""
-        if self.echo == "error":
-            error = {"message": f"Incorrect API key provided: {told}", "code": told, "type": told}
-            return web.json_response({"error": error}, status=401, headers=_headers(told))
-        if self.echo == "redirect":
-            place = f"{self.address}/elsewhere?key={quote(told)}"
-            return web.Response(status=302, headers={"Location": place, **_headers(told)})
-        text = f"It is {told}" if told else "Hello there"
-        path = request.path.partition("/v1/")[2]
-        if path == "chat/completions" and isinstance(seen.body, dict) and seen.body.get("stream"):
-            return await self._stream(request, text)
+        model = str(seen.body.get("model")) if isinstance(seen.body, dict) else ""
+        echo = self.echo or model.rpartition("echo-")[2]
+        told = _told(seen) if echo in ECHOES else ""
         headers = _headers(told) if told else {}
+        if echo == "error":
+            error = {"message": f"Incorrect API key provided: {told}", "code": told, "type": told}
+            return web.json_response({"error": error}, status=401, headers=headers)
+        if echo == "broken":
+            return web.Response(text=f"<html>{told}", content_type="application/json")
+        if echo == "redirect":
+            place = f"{self.elsewhere or self.address}/elsewhere?key={quote(told)}"
+            return web.Response(status=302, headers={"Location": place, **headers})
+        text = f"It is {told}" if told and echo != "headers" else "Hello there"
+        path = request.path.partition("/v1/")[2]
+        if isinstance(seen.body, dict) and seen.body.get("stream"):
+            return await self._stream(request, text, 3 if echo == "chunks" else len(text))
         if path == "audio/speech":
             return web.Response(body=b"ID3" + text.encode(), content_type="audio/mpeg")
         return web.json_response(_answer(path, seen.body, text), headers=headers)
 
-    async def _stream(self, request: web.Request, text: str) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, text: str, size: int) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        size = 3 if self.echo == "chunks" else len(text)
         for start in range(0, len(text), size):
             delta = {"index": 0, "delta": {"content": text[start : start + size]}}
             await _send(response, {"choices": [{**delta, "finish_reason": None}]})
@@ -83,6 +101,27 @@ async def serving() -> AsyncIterator[Server]:
         yield server
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving_in_a_thread() -> Iterator[Server]:
+    """Serve while the test waits for a process."""
+    started, over = threading.Event(), asyncio.Event()
+    found: list[tuple[Server, asyncio.AbstractEventLoop]] = []
+
+    async def serve() -> None:
+        async with serving() as server:
+            found.append((server, asyncio.get_running_loop()))
+            started.set()
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="provider")
+    thread.start()
+    started.wait(20)
+    server, loop = found[0]
+    yield server
+    loop.call_soon_threadsafe(over.set)
+    thread.join(20)
 
 
 _USAGE = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
@@ -116,7 +155,7 @@ async def _send(response: web.StreamResponse, chunk: dict[str, Any]) -> None:
 
 
 async def _body(request: web.Request) -> Any:
-    if request.content_type == "application/json":
+    if request.content_type == "application/json" and request.can_read_body:
         return await request.json()
     if request.content_type == "multipart/form-data":
         return {name: str(value)[:100] for name, value in (await request.post()).items()}

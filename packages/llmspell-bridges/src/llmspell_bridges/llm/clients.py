@@ -23,7 +23,7 @@ async def asking_once(connection: dict[str, Any]) -> AsyncIterator[Any]:
     For images and moderation litellm makes one that does so twice, whatever `max_retries` is, and
     sets it in a client that is given to it: here it cannot.
     """
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     class AsksOnce(AsyncOpenAI):
         max_retries = property(lambda _: 0, lambda _, __: None)
@@ -32,6 +32,7 @@ async def asking_once(connection: dict[str, Any]) -> AsyncIterator[Any]:
         api_key=connection.get("api_key"),
         base_url=connection.get("api_base"),
         timeout=connection["timeout"],
+        http_client=DefaultAsyncHttpxClient(follow_redirects=False),
     ) as client:
         yield client
 

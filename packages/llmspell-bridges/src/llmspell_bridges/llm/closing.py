@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import wraps
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llmspell_core.redact import redactor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _HUB = "litellm.litellm_core_utils.prompt_templates.huggingface_template_handler"
 _FETCHERS = ("get_tokenizer_config", "get_chat_template_file")
+_HANDLERS = "litellm.llms.custom_httpx.http_handler"
+_CREATORS = (
+    (_HANDLERS, "AsyncHTTPHandler", ("create_client",)),
+    (_HANDLERS, "HTTPHandler", ("create_client", "_create_client")),
+    ("litellm.llms.openai.common_utils", "BaseOpenAILLM", ("_get_async_http_client",)),
+)
+"""What makes litellm's HTTP clients."""
 _LOGGERS = (
     *("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "asyncio", "openai", "openai._base_client"),
     *("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"),
@@ -36,6 +47,35 @@ def close_hub() -> None:
                 for alias in (name, f"_{name}"):
                     if before is not None and vars(module).get(alias) is before:
                         setattr(module, alias, instead)
+
+
+def close_redirects() -> None:
+    """Keep what is sent to a provider from going anywhere else because that provider says so.
+
+    litellm would follow with the headers in which Anthropic, Google and Azure take their keys.
+    """
+    for module, owner, creators in _CREATORS:
+        try:
+            holder: Any = getattr(import_module(module), owner, None)
+        except ModuleNotFoundError:  # another version of litellm, as above
+            continue
+        for name in creators:
+            made = vars(holder).get(name) if holder is not None else None
+            if isinstance(made, staticmethod):
+                setattr(holder, name, staticmethod(_staying(made.__func__)))
+            elif made is not None:
+                setattr(holder, name, _staying(made))
+
+
+def _staying(create: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(create)
+    def created(*args: Any, **named: Any) -> Any:
+        client = create(*args, **named)
+        if client is not None:
+            client.follow_redirects = False
+        return client
+
+    return created
 
 
 def close_ollama() -> None:

@@ -53,6 +53,13 @@ _FAILED: tuple[type[ProviderError], str] = (
     ProviderError,
     "the provider `{provider}` failed to answer for {model}: {said}; try again later",
 )
+_MOVED: tuple[type[ProviderError], str] = (
+    ProviderError,
+    (
+        "the provider `{provider}` sends requests for {model} elsewhere, which is not followed: "
+        "{said}; set `base_url` to its own address"
+    ),
+)
 _BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
     _NO_KEY_STATUS: (AuthenticationError, "no key for the provider `{provider}`: {said}"),
     _TOO_LONG_STATUS: (
@@ -73,6 +80,7 @@ _BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
         "the provider `{provider}` has no such model as {model}: {said}; check the name",
     ),
     405: _REJECTED,
+    **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
     409: _REJECTED,
     413: (
         ProviderError,

@@ -132,7 +132,7 @@ def _import(future: Future[ModuleType], leaver: _Leaver) -> None:
 def _load() -> ModuleType:
     from importlib import import_module
 
-    from llmspell_bridges.llm.closing import close_hub, close_logs, close_ollama
+    from llmspell_bridges.llm.closing import close_hub, close_logs, close_ollama, close_redirects
 
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -147,6 +147,7 @@ def _load() -> ModuleType:
     _warm(_FIRST_CALL)
     close_hub()
     close_ollama()
+    close_redirects()
     _build_records()
     _register_local()
     return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set
