@@ -57,7 +57,7 @@ async def test_the_clock_stands_still_meanwhile() -> None:
 
     holds: list[bool] = []
     session = Session(ask=ask)
-    session.on_hold = holds.append
+    session.on_hold.append(holds.append)
     assert session.asking is not None
     approving = asyncio.ensure_future(session.asking.approve(CALL, "the agent"))
     await asked.wait()
