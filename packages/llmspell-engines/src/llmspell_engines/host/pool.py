@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from llmspell_engines.host.cgroup import Cgroups
+from llmspell_engines.host.memory import HEADROOM_BYTES
 from llmspell_engines.host.watch import Watcher
 from llmspell_engines.host.worker import WorkerStartError
 
@@ -36,12 +38,14 @@ class Pool:
         spares: int = 1,
         memory_bytes: int | None = None,
         watcher: Watcher | None = None,
+        cgroups: Cgroups | None = None,
     ) -> None:
         """Nothing starts before the pool is entered, or first asked."""
         self.memory_bytes = memory_bytes
         self.spares = spares
         self._launcher = launcher
         self._watcher = watcher or Watcher()
+        self._cgroups = cgroups or Cgroups.find()
         self._workers: set[Worker] = set()
         self._idle: deque[Worker] = deque()
         self._waiting: deque[asyncio.Future[Worker]] = deque()
@@ -199,6 +203,11 @@ class Pool:
     async def _launch(self, memory_bytes: int | None) -> Worker:
         worker = await self._launcher.launch(memory_bytes)
         self._workers.add(worker)
+        if self._cgroups and worker.pid and memory_bytes is not None:
+            most = memory_bytes + HEADROOM_BYTES
+            worker.cgroup = await asyncio.to_thread(self._cgroups.hold, worker.pid, most)
+            if worker.cgroup is not None and worker.exit is not None:
+                worker.cgroup.end()
         worker.on_exit(lambda exit_: self._ended(worker, exit_))
         if self._closed:
             worker.kill("closed")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from llmspell_engines.host.cgroup import Cgroup
     from llmspell_engines.host.transport import OnMessage
 
     OnExit = Callable[[Exit], None]
@@ -62,6 +63,7 @@ class Worker:
         self.about: dict[str, Any] = {}
         self.exit: Exit | None = None
         self.watched = Watched(self, None)
+        self.cgroup: Cgroup | None = None
         self._transport = Transport(sock, self._receive, self._on_closed)
 
     @property
@@ -283,11 +285,12 @@ class Worker:
     def _report(self) -> Exit:
         stderr = "" if self._errors is None else read_errors(self._errors)
         self._errors = None
-        process = self._process
-        if process is None:
+        if (process := self._process) is None:
             return Exit(reason=self._reason or "closed", message=self._message)
+        full = self.cgroup is not None and self.cgroup.end()
+        why = "memory" if full else "closed" if process.exit_code == 0 else "crashed"
         return Exit(
-            reason=self._reason or ("closed" if process.exit_code == 0 else "crashed"),
+            reason=self._reason or why,
             code=process.exit_code,
             signal=process.exit_signal,
             max_rss_bytes=process.max_rss_bytes,
