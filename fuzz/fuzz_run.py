@@ -8,18 +8,20 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from llmspell_core.bridge import Bridge, Builder, Callback, Handle, method
 from llmspell_core.errors import LlmspellError
 from llmspell_core.limits import Limits
 from llmspell_core.session import Session
 from llmspell_engines import protocol as p
-from llmspell_engines.host.process import Exit
 from llmspell_engines.host.run import Run
-from llmspell_engines.host.transport import Transport
+from llmspell_engines.host.worker import Worker
 
 WAIT = 0
 """In the place of a message: the host has its turns before the next one."""
 _TURNS = 6
+_READY = b"".join(p.frames(p.READY, 0, msgspec.msgpack.encode({"level": "inproc"})))
 _HEAD = 4
 _KINDS = p.RELEASE - p.READY + 1
 _LIMITS = Limits(timeout_s=5.0, cpu_s=None, handles=20, log_bytes=1000, result_bytes=1000)
@@ -112,60 +114,6 @@ class Demo(Bridge):
         await asyncio.Event().wait()
 
 
-class FakeWorker:
-    """A worker without a process: its socket's other end is the fuzzer's."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over the host's end."""
-        self._why = ""
-        self._transport = Transport(sock, self._receive, lambda _: self._finish())
-        self._transport.pause()
-
-    def attach(self, on_message: Any, on_exit: Any, _: Any) -> None:
-        """Do what `Worker.attach` does."""
-        self._on_message, self._on_exit = on_message, on_exit
-        self._transport.resume()
-
-    def _receive(self, kind: int, number: int, payload: bytes) -> None:
-        self._on_message(kind, number, payload)
-
-    def send(self, kind: int, number: int, payload: bytes, clock_ms: int = 0) -> None:
-        """Do what `Worker.send` does."""
-        self._transport.send(kind, number, payload, clock_ms)
-
-    @property
-    def unsent_bytes(self) -> int:
-        """Do what `Worker.unsent_bytes` does."""
-        return self._transport.unsent_bytes
-
-    def pause(self) -> None:
-        """Do what `Worker.pause` does."""
-        self._transport.pause()
-
-    def resume(self) -> None:
-        """Do what `Worker.resume` does."""
-        self._transport.resume()
-
-    def kill(self, reason: str) -> None:
-        """Take what is in the socket for the last of it."""
-        self._why = self._why or reason
-        self._transport.expect_end()
-
-    def limit_time(self, seconds: float | None) -> None:
-        """Do without: the loop's own clock is enough here."""
-
-    def read_out(self) -> None:
-        """Do what `Worker.read_out` does."""
-        self._transport.read_out()
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._transport.close()
-
-    def _finish(self) -> None:
-        self._on_exit(Exit(reason=self._why or "crashed"))
-
-
 def pieces_of(data: bytes) -> list[bytes]:
     """Write the messages that `data` stands for as frames, cut where it waits; see `seeds.py`."""
     found, at = [bytearray()], 0
@@ -197,18 +145,21 @@ def one_input(data: bytes) -> None:
 async def _one(pieces: list[bytes]) -> None:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)  # noqa: FBT003 - its only parameter
-    worker = FakeWorker(ours)
+    theirs.send(_READY)
+    # a worker without a process: its socket's other end is the fuzzer's
+    worker = Worker(ours, threaded=True)
+    await worker.ready()
     saying = asyncio.ensure_future(_say(theirs, pieces))
     session = Session(bridges={"demo": Demo()}, name="fuzz.x", limits=_LIMITS)
-    run = Run(worker, session)  # type: ignore[arg-type]  # it has what a run uses
+    run = Run(worker, session)
     try:
         await run.execute(p.START, b"\xc0")
     except LlmspellError as error:
         str(error)
     finally:
         saying.cancel()
-        worker.close()
         theirs.close()
+        await worker.stop()
         await session.close()
     await asyncio.wait([saying])
     _nothing_left(run, session)
