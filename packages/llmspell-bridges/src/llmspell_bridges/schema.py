@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmspell_core import UnsupportedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -86,8 +88,7 @@ def flaw(schema: dict[str, Any]) -> Misfit | None:
     Raises:
         UncheckableError: it takes too long: the schema is too large.
     """
-    jsonschema: Any = import_module("jsonschema")
-    known: Any = import_module("jsonschema_specifications")
+    jsonschema, known = _library("jsonschema"), _library("jsonschema_specifications")
     of_schemas = jsonschema.Draft202012Validator.META_SCHEMA
     found = _first(_validator()(of_schemas, registry=known.REGISTRY), schema)
     if found is not None:
@@ -115,7 +116,7 @@ def _first(checker: Any, value: Any, deadline_s: float = _DEADLINE_S) -> Misfit 
 
 @lru_cache(maxsize=1)
 def _validator() -> Any:
-    jsonschema: Any = import_module("jsonschema")  # untyped
+    jsonschema = _library("jsonschema")
     draft = jsonschema.Draft202012Validator
     keywords = {name: _bounded(check) for name, check in draft.VALIDATORS.items()}
     keywords.update(dict.fromkeys(_PATTERNS, _unchecked))
@@ -128,13 +129,27 @@ def _validator() -> Any:
 @lru_cache(maxsize=1)
 def _nowhere() -> Any:
     """Make a registry that knows nothing: jsonschema's own would fetch what a reference names."""
-    referencing: Any = import_module("referencing")
-    return referencing.Registry()
+    return _library("referencing").Registry()
 
 
 def _resource(schema: dict[str, Any]) -> Any:
-    drafts: Any = import_module("referencing.jsonschema")
-    return drafts.DRAFT202012.create_resource(schema)
+    return _library("referencing.jsonschema").DRAFT202012.create_resource(schema)
+
+
+def _library(name: str) -> Any:
+    """Import a module of jsonschema or of what it depends on, which are untyped.
+
+    Raises:
+        UnsupportedError: it is not installed; the message says how to.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        text = (
+            "schemas are checked by the package `jsonschema`; "
+            'install it with: pip install "llmspell-bridges[tools]"'
+        )
+        raise UnsupportedError(text, capability="schemas") from error
 
 
 def _references(part: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from llmspell_core import (
     ScriptRuntimeError,
     TextRecord,
     ToolError,
+    UnsupportedError,
     ValidationError,
 )
 from llmspell_core.errors import Frame
@@ -225,6 +227,15 @@ async def test_handlers_run_at_the_same_time(script: Any) -> None:
     await script.define("meet", meet)
     met = await asyncio.gather(script.ask("tools", "meet"), script.ask("tools", "meet"))
     assert sorted(met) == [0, 1]
+
+
+async def test_without_jsonschema_no_tool_is_defined(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says how to install it."""
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    with pytest.raises(UnsupportedError, match=r"llmspell-bridges\[tools\]"):
+        await script.define("x", print)
 
 
 async def test_an_unknown_handler_is_the_hosts_mistake(script: Any) -> None:

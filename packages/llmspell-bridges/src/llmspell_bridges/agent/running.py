@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from genai_prices.data_snapshot import get_snapshot
 from pydantic_ai import (
     Agent,
     ModelRetry,
@@ -27,6 +26,7 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import ModelResponse, ToolCallPart, ToolReturnPart
 
 from llmspell_bridges.agent import approval
+from llmspell_bridges.agent.config import AgentConfig
 from llmspell_bridges.agent.events import forward, outcome_of
 from llmspell_bridges.agent.messages import from_script, to_script, user_content
 from llmspell_bridges.agent.model import LiteLLMModel
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pydantic_ai.agent import AgentRunResult
     from pydantic_ai.messages import ModelMessage
 
-    from llmspell_bridges.agent.config import AgentConfig
     from llmspell_bridges.agent.door import Mode, ModelDoor
     from llmspell_bridges.tools import Tool, ToolBox
     from llmspell_core import CallContext, Value
@@ -59,8 +58,13 @@ _ANSWER = "final_result"
 
 
 def warm() -> None:
-    """Load what pydantic-ai would load on the event loop, when its first model is made."""
-    get_snapshot()
+    """Load what pydantic-ai would load on the event loop: when its first model, its first agent are made."""
+    LiteLLMModel("local/none", AgentConfig(), _nobody, Totals(), mode=None)
+    build(AgentConfig(system="", schema={}), [], "native")
+
+
+def _nobody() -> Any:
+    raise AssertionError("this model is never asked")
 
 
 def build(config: AgentConfig, tools: Sequence[Tool], mode: Mode | None) -> Agent[Any, Any]:
