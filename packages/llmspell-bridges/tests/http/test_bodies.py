@@ -98,6 +98,18 @@ async def test_max_bytes_cuts_earlier(http: Http, server: Server) -> None:
         await http("get", server.url(), {"max_bytes": 99})
 
 
+async def test_a_body_without_a_length_is_cut_as_well(http: Http, server: Server) -> None:
+    """Exactly there, packed or not."""
+    chunks = b"32\r\n" + b"x" * 50 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+    server.replies["/"] = head + b"\r\n" + chunks * 2 + b"0\r\n\r\n"
+    server.answer("/packed", gzip.compress(b"x" * 100), "Content-Encoding: gzip")
+    for path in ("/", "/packed"):
+        assert await http("get", server.url(path), {"max_bytes": 100}) == "x" * 100
+        with pytest.raises(BadResponseError, match=r"larger than 99 bytes"):
+            await http("get", server.url(path), {"max_bytes": 99})
+
+
 async def test_a_zip_bomb_is_cut_and_never_unpacked(http: Http, server: Server) -> None:
     """256 MiB in 256 KiB: the host's memory stays near the limit."""
     packer = zlib.compressobj(wbits=31)

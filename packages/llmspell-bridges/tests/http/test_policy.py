@@ -166,6 +166,18 @@ async def test_a_redirect_to_what_is_not_granted_is_refused(
     assert len(server.seen) == 1
 
 
+async def test_a_redirect_inside_is_refused_where_every_host_is_granted(
+    run: Callable[..., Session], server: Server, names: dict[str, list[str]]
+) -> None:
+    """By its address, or by a name that leads there."""
+    names["app.test"] = ["127.0.0.2"]
+    session = run("*", f"127.0.0.1:{server.port}")
+    for target in ("https://127.0.0.2:1/", "https://[::1]:1/", "https://app.test:1/"):
+        server.redirect("/", target)
+        with pytest.raises(PermissionDeniedError, match=r"a loopback address"):
+            await get(session, server.url())
+
+
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://x/", "http://u:p@127.0.0.1/", "http://2130706433/"]
 )

@@ -253,17 +253,21 @@ async def test_cookies_are_not_kept(
 
 async def test_ten_requests_are_open_at_once(run: Callable[..., Session], server: Server) -> None:
     """The others wait for their turn."""
-    all_there = asyncio.Event()
+    go_on = asyncio.Event()
 
     async def hold(seen: object, writer: asyncio.StreamWriter) -> None:
-        if server.open == 10:
-            all_there.set()
-        await all_there.wait()
+        await go_on.wait()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     server.replies["/"] = hold
     session = run()
-    calls = [call(session, "http", "get", [server.url()]) for _ in range(30)]
+    calls = [asyncio.ensure_future(call(session, "http", "get", [server.url()])) for _ in range(30)]
+    while server.open < 10:  # noqa: ASYNC110 - a turn of the loop, not a time
+        await asyncio.sleep(0)
+    for _ in range(1000):  # turns in which more could come
+        await asyncio.sleep(0)
+    assert server.open == 10
+    go_on.set()
     assert await asyncio.gather(*calls) == ["ok"] * 30
     assert server.most_open == 10
 
