@@ -7,6 +7,7 @@ import gc
 import resource
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ def children() -> set[int]:
     """List the children of this process, zombies included."""
     found: set[int] = set()
     for thread in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (thread / "children").read_text("ascii").split()}
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            found |= {int(pid) for pid in (thread / "children").read_text("ascii").split()}
     return found
 
 

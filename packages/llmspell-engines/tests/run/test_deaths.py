@@ -36,7 +36,8 @@ def children() -> set[int]:
     """List the children of this process, zombies included."""
     found: set[int] = set()
     for thread in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (thread / "children").read_text("ascii").split()}
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            found |= {int(pid) for pid in (thread / "children").read_text("ascii").split()}
     return found
 
 
