@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmspell_core import Bridge, EngineConfig, LimitError, Limits, Session, method
+from llmspell_engines.host import engine as engine_module
 from llmspell_engines.host import run as run_module
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,6 +46,17 @@ class Stubborn(Bridge):
             except asyncio.CancelledError:
                 continue
         self.ended.set()
+
+
+async def test_a_limit_of_a_syntax_check_names_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raising a run's limits would not help."""
+    monkeypatch.setattr(engine_module, "VALIDATION", Limits(timeout_s=0.2))
+    config = EngineConfig(spares=0, isolation="process")
+    async with asyncio.timeout(20), await AttackEngine.create(config) as engine:
+        # this guest answers nothing but a start
+        with pytest.raises(LimitError, match="checking its syntax hit the limit") as caught:
+            await engine.validate_syntax("", "bad.x")
+    assert (caught.value.limit, caught.value.value, caught.value.option) == ("timeout", 0.2, None)
 
 
 async def test_a_call_that_does_not_end_does_not_hold_the_run(

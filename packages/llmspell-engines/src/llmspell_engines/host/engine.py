@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmspell_core.engine import EngineConfig, ScriptEngine
-from llmspell_core.errors import UnsupportedError
+from llmspell_core.errors import LimitError, UnsupportedError
 from llmspell_core.isolation import lock_required, without_lock
 from llmspell_core.limits import Limits
 from llmspell_core.session import Session
@@ -96,6 +96,10 @@ class WorkerEngine(ScriptEngine):
         session = Session(name=name, limits=VALIDATION)
         try:
             await Run(worker, session).execute(VALIDATE, payload)
+        except LimitError as error:
+            # no option raises these: the run's own limits are not meant
+            text = f"{name}: checking its syntax hit the limit `{error.limit}`, which is fixed"
+            raise LimitError(text, limit=error.limit, value=error.value) from None
         finally:
             await session.close()
 
