@@ -194,3 +194,30 @@ async def test_joined_frames_arrive_as_they_were_sent() -> None:
     assert transport.unsent_bytes == 0
     transport.close()
     theirs.close()
+
+
+class Endless:
+    """A socket whose other end never stops writing."""
+
+    def __init__(self, sock: socket.socket, data: bytes) -> None:
+        self._sock = sock
+        self._data = data
+
+    def recv(self, _: int) -> bytes:
+        return self._data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+async def test_the_last_words_of_a_dead_worker_have_a_bound() -> None:
+    """Who has a dead worker's socket open, and writes without end, is hung up on."""
+    ours, theirs = socket.socketpair()
+    closed = asyncio.Event()
+    words = b"".join(frame for _ in range(100) for frame in frames(LOG, 0, bytes(500)))
+    endless: Any = Endless(ours, words)
+    transport = Transport(endless, lambda *_: None, lambda _: closed.set())
+    transport.expect_end()
+    async with asyncio.timeout(20):
+        await closed.wait()
+    theirs.close()
