@@ -33,7 +33,7 @@ from llmspell_bridges.agent.model import LiteLLMModel
 from llmspell_bridges.agent.tooling import as_model_tool
 from llmspell_bridges.agent.totals import Totals, current
 from llmspell_bridges.schema import UncheckableError, find_misfit
-from llmspell_core import AgentError, LlmspellError, TextRecord
+from llmspell_core import AgentError, LlmspellError, PermissionDeniedError, TextRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -119,7 +119,7 @@ class AgentRun:
         self._door = door
         self._ctx = ctx
         self._steps = steps
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     async def answer(
         self,
@@ -155,7 +155,8 @@ class AgentRun:
                 infer_name=False,
             )
         except LlmspellError as error:
-            error.details.setdefault("agent", self.config.name)
+            if self.config.name:
+                error.details.setdefault("agent", self.config.name)
             raise
         except (AgentRunError, UserError) as error:
             raise self._failure(error) from error
@@ -172,7 +173,20 @@ class AgentRun:
             )
 
         asked = None if self.config.approve is None else approve
-        return await self._box.call(tool, arguments, asked)
+        try:
+            return await self._box.call(tool, arguments, asked)
+        except PermissionDeniedError as refused:
+            raise self._told(refused) from refused
+
+    def _told(self, refused: PermissionDeniedError) -> PermissionDeniedError:
+        """Tell the user once what the agent lacks: its model may not say so."""
+        session = self._ctx.session
+        if session.policies is not None:
+            refused = session.policies.explained(refused, session)
+        if refused.message not in self._warned:
+            self._warned.add(refused.message)
+            session.log("warn", f"{self.config.called}: {refused.message}")
+        return refused
 
     def _record(self, result: AgentRunResult[Any]) -> TextRecord:
         new = result.new_messages()

@@ -22,4 +22,4 @@ else:
         @classmethod
         def model_json_schema(cls) -> dict[str, Any]:
             """Describe it to who reads schemas."""
-            return {"anyOf": [{"description": "a function"}, {"const": "ask"}]}
+            return {"anyOf": [{"description": "a function"}, {"enum": ["ask"]}]}

@@ -1,24 +1,15 @@
-"""litellm, imported in the background: 3 CPU seconds and 200 MB that only LLM calls pay for.
-
-The import runs in a thread of its own, off the event loop. The thread is a daemon, and gives up
-at the next import statement when the process ends: a spell that names `llm` without calling it
-does not wait for the rest, and no thread is cut down inside an extension module.
-"""
+"""litellm, imported in the background: 3 CPU seconds and 200 MB that only LLM calls pay for."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import gc
 import os
-import sys
-import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from llmspell_core import UnsupportedError
+from llmspell_bridges.importing import BackgroundImport
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from types import ModuleType
 
 ENVIRONMENT = {
@@ -50,48 +41,11 @@ _RECORDS = {  # pydantic builds these when they are first used: here instead, of
     "openai.types.chat": "ChatCompletion ChatCompletionChunk",
 }
 _NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
-_LEAVE_WITHIN_S = 10.0
-
-_lock = threading.Lock()
-_future: Future[ModuleType] | None = None
-
-
-class _LeaveError(BaseException):
-    """Ends the import when the process ends; no `except Exception` in its way may stop it."""
-
-
-class _Leaver:
-    """A finder that finds nothing, and raises in the importing thread once the process ends."""
-
-    def __init__(self) -> None:
-        self.leaving = False
-        self.thread: threading.Thread | None = None
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - the import system's own signature
-        """Let the next finder answer, or give up."""
-        if self.leaving and threading.current_thread() is self.thread:
-            raise _LeaveError(name)
-
-    def leave(self) -> None:
-        """Make the thread stop, and wait for that."""
-        self.leaving = True
-        if self.thread is not None:
-            self.thread.join(_LEAVE_WITHIN_S)
 
 
 def start_import() -> Future[ModuleType]:
     """Start importing litellm, unless that was started before; return at once."""
-    global _future  # noqa: PLW0603 - one import per process
-    with _lock:
-        if _future is None:
-            _future = Future()
-            leaver = _Leaver()
-            leaver.thread = threading.Thread(
-                target=_import, args=(_future, leaver), name="llmspell-litellm", daemon=True
-            )
-            atexit.register(leaver.leave)
-            leaver.thread.start()
-        return _future
+    return _LITELLM.start()
 
 
 async def litellm_ready() -> Any:
@@ -100,33 +54,7 @@ async def litellm_ready() -> Any:
     Raises:
         UnsupportedError: it is not installed; the message says how to.
     """
-    future = start_import()
-    if future.done():
-        return future.result()
-    return await asyncio.shield(asyncio.wrap_future(future))
-
-
-def _import(future: Future[ModuleType], leaver: _Leaver) -> None:
-    # A collection in the middle of 2,300 new modules finds nothing: without, a fifth is saved.
-    collecting = gc.isenabled()
-    gc.disable()
-    sys.meta_path.insert(0, leaver)
-    try:
-        future.set_result(_load())
-    except _LeaveError:
-        future.cancel()
-    except ModuleNotFoundError as error:
-        text = (
-            f"calls of language models need the package `{error.name}`; "
-            'install it with: pip install "llmspell-bridges[litellm]"'
-        )
-        future.set_exception(UnsupportedError(text, capability="litellm"))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the waiting call's answer
-        future.set_exception(error)
-    finally:
-        sys.meta_path.remove(leaver)
-        if collecting:
-            gc.enable()
+    return await _LITELLM.ready()
 
 
 def _load() -> ModuleType:
@@ -185,3 +113,6 @@ def _register_local() -> None:
     from llmspell_bridges.local.provider import register
 
     register()
+
+
+_LITELLM = BackgroundImport("litellm", _load, "calls of language models")

@@ -181,14 +181,19 @@ async def test_a_tools_failure_is_told_to_the_model(lab: Any) -> None:
 
 
 async def test_a_tool_that_is_not_permitted_is_told_to_the_model(lab: Any, loud: Any) -> None:
-    """With the flag; the agent goes on, and the tool is not called."""
-    agent = await lab.agent(tools=["loud"])
+    """With the flag; the agent goes on, and the tool is not called. The user is told once."""
+    logs: list[tuple[str, str]] = []
+    lab.session._on_log = lambda level, text: logs.append((level, text))
+    agent = await lab.agent(name="crier", tools=["loud"])
+    lab.reply(None, ("loud", {"text": "hi"}))
     lab.reply(None, ("loud", {"text": "hi"}))
     lab.reply("I may not.")
     answer = await lab.ask(agent, "run", "Shout")
     assert answer == "I may not."
-    (called,) = answer.fields["tool_calls"]
-    assert "--allow-tool=loud" in called["error"]
+    assert all("--allow-tool=loud" in called["error"] for called in answer.fields["tool_calls"])
+    ((level, text),) = logs
+    assert level == "warn"
+    assert text.startswith("the agent `crier`: the tool `loud` is not permitted")
     assert lab.session.ledger.usage.tool_calls == 0
 
 
