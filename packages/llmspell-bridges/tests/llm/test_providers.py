@@ -32,6 +32,8 @@ HERE = {"127.0.0.1", "localhost"}
 OPENAIS = {"openai", "text-completion-openai"}
 SERVED_HERE = {"llamafile", "ollama", "ollama_chat"}
 AWAY = "evil.example/m@evil.example"
+URL = "http://evil.example/m"
+ADDRESSED = ["huggingface", "sagemaker", "bedrock", "replicate", "databricks", "cloudflare"]
 AGENT = "agentcore/arn:aws:bedrock-agentcore:evil.example/:123456789012:runtime/x"
 
 
@@ -113,6 +115,7 @@ async def test_a_models_name_leads_to_its_provider_alone(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-0123456789")
     monkeypatch.setenv("AWS_REGION_NAME", "us-east-1")
     found = await _asked(providers, AWAY, looked_up)
+    found |= {"addresses": set().union(*(await _asked(ADDRESSED, URL, looked_up)).values())}
     found |= {"agents": set().union(*(await _asked(["bedrock"], AGENT, looked_up)).values())}
     assert len(found) > 60
     every = set().union(*found.values())

@@ -205,3 +205,49 @@ def test_no_key_comes_out(
     for shown in ("ACME", "keyring llm, user me", "MISTRAL_API_KEY", "ANTHROPIC_API_KEY"):
         assert f"[redacted: {shown}]" in everything
     assert "Traceback" in done.stderr or not fail
+
+
+READING = {
+    "lua": """
+llm.complete({prompt = "Hi", model = "files/gpt-4o"})
+local key = fs.read("data/dot-env")
+fs.write("copy.txt", key)
+console.log(key) console.error(key) console.write(key) print(json.encode({key = key}))
+pcall(llm.complete, {prompt = key, model = "files/gpt-4o"})
+if params.fail == "true" then error("it is " .. key) end
+return {[key] = key}
+""",
+    "javascript": """
+await llm.complete({prompt: "Hi", model: "files/gpt-4o"});
+const key = await fs.read("data/dot-env");
+await fs.write("copy.txt", key);
+console.log(key); console.error(key); console.write(key); console.log(JSON.stringify({key}));
+await llm.complete({prompt: key, model: "files/gpt-4o"});
+if (params.fail === "true") throw new Error("it is " + key);
+return {[key]: key};
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("json", "fail"), [(("--json",), "false"), ((), "true")], ids=["json-done", "text-failed"]
+)
+@pytest.mark.parametrize("language", SPELLS)
+def test_a_key_that_a_spell_may_read_is_its_own_and_shown_to_nobody(
+    planted: Cli, language: str, json: tuple[str, ...], fail: str
+) -> None:
+    """It can copy the file that holds it, byte for byte; what it prints, returns, raises hides it."""
+    name, _ = SPELLS[language]
+    planted.write(name, READING[language])
+    (planted.folder / "data").mkdir()
+    (planted.folder / "data" / "dot-env").write_text(KEYS["file"])
+    more = ("--param", f"fail={fail}", "--trace", "trace.jsonl", "--debug", "--max-cost", "none")
+    done = planted("run", name, *json, *more, "--allow-read=data", "--allow-write=copy.txt")
+    assert done.returncode == (1 if fail == "true" else 0), done.stderr
+    assert (planted.folder / "copy.txt").read_text() == KEYS["file"]
+    (planted.folder / "copy.txt").unlink()
+    (planted.folder / "data" / "dot-env").unlink()
+    places = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode(), **_written(planted)}
+    found = {place: list(leaks(KEYS.values(), data)) for place, data in places.items()}
+    assert {place: said for place, said in found.items() if said} == {}
+    assert "[redacted: file " in done.stdout + done.stderr
