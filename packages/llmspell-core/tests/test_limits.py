@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmspell_core import Bridge, Callback, LimitError, Limits, Session, method
+from llmspell_core import Bridge, Callback, Handle, LimitError, Limits, Session, handles, method
 from llmspell_core.dispatch import call
 from llmspell_core.values import CallbackRef
 
@@ -88,3 +88,30 @@ async def test_too_many_callbacks_at_once_end_the_run_though_the_library_catches
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+class Hanging(Handle):
+    """Waits for ever when it is closed."""
+
+    def __init__(self, closing: list[str]) -> None:
+        self.closing = closing
+
+    async def close(self) -> None:
+        self.closing.append("begun")
+        await asyncio.sleep(0)
+        self.closing.append("went on")
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_objects_that_do_not_close_take_one_timeout_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is told to close, the newest first; after the time of all nobody waits for another."""
+    monkeypatch.setattr(handles, "CLOSE_TIMEOUT_S", 0.05)
+    closing: list[str] = []
+    table = handles.HandleTable(10)
+    for _ in range(3):
+        table.add(Hanging(closing))
+    failed = await table.close()
+    assert [type(error) for error in failed] == [TimeoutError] * 3
+    assert closing == ["begun", "went on", "begun", "begun"]

@@ -154,6 +154,24 @@ async def test_killing_delivers_what_was_said_before(open_pool: Callable[..., An
 
 
 @both
+async def test_what_a_killed_worker_had_said_is_read_without_waiting(
+    open_pool: Callable[..., Any],
+) -> None:
+    """All of it, even while reading is paused; then it is hung up on, and reaped in its own time."""
+    async with open_pool() as pool:
+        worker = await pool.acquire()
+        talk = Talk(worker)
+        worker.pause()
+        talk.tell("spin")
+        await readable(os.dup(worker._transport._sock.fileno()))
+        worker.kill("timeout")
+        worker.read_out()
+        assert talk.said == [(LOG, 0, b"spinning")]
+        assert worker._transport.closed
+        assert (await worker.wait()).signal == signal.SIGKILL
+
+
+@both
 @pytest.mark.parametrize(
     ("order", "code", "number"),
     [

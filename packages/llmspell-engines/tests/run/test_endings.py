@@ -12,6 +12,7 @@ import pytest
 from llmspell_core import Bridge, EngineConfig, LimitError, Limits, Session, method
 from llmspell_engines.host import engine as engine_module
 from llmspell_engines.host import run as run_module
+from llmspell_engines.host.process import Process
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -74,4 +75,20 @@ async def test_a_call_that_does_not_end_does_not_hold_the_run(
         assert not bridge.ended.is_set()
         bridge.free.set()
         await bridge.ended.wait()
+        await session.close()
+
+
+async def test_an_error_does_not_wait_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process ends when the kernel schedules it again; who ran the spell knows before."""
+    config = EngineConfig(spares=0, isolation="process")
+    session = Session(bridges={"demo": Stubborn()}, name="x.x", limits=Limits(timeout_s=0.2))
+    async with asyncio.timeout(20), await AttackEngine.create(config) as engine:
+        with monkeypatch.context() as patched:
+            # as if it had been killed, and not been scheduled yet
+            patched.setattr(Process, "kill", lambda _: None)
+            with pytest.raises(LimitError):
+                await engine.execute("half_a_frame", session=session)
+            assert engine._pool is not None
+            (worker,) = engine._pool._workers
+            assert worker.exit is None
         await session.close()
