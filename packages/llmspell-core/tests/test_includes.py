@@ -66,6 +66,7 @@ def test_a_name_that_cannot_be_read_raises_when_it_is_required(
     (project / "binary.lua").write_bytes(b"\xff")
     includes = Spell.read(main).includes
     assert reason in (includes[name].error or "")
+    assert str(tmp_path) not in (includes[name].error or ""), "where the project lies is not told"
     assert "secret" not in to_start(includes)[name].get("source", "")
 
 

@@ -110,15 +110,18 @@ def _read(name: str, suffix: str, project: str | None, folders: list[str]) -> In
     for folder in dict.fromkeys(folders):
         path = os.path.realpath(os.path.join(folder, *stem.split("/")) + suffix)  # noqa: PTH118
         if not path.startswith(project.rstrip(os.sep) + os.sep):
-            return Include(name=name, error=f"`{name}` cannot be required: it is outside {project}")
-        if not os.path.isfile(path):  # noqa: PTH113
-            tried.append(path)
-            continue
+            return Include(
+                name=name, error=f"`{name}` cannot be required: it is outside the project"
+            )
+        # a script sees this: where the project lies on the machine is not its business
         shown = os.path.relpath(path, project)
+        if not os.path.isfile(path):  # noqa: PTH113
+            tried.append(shown)
+            continue
         try:
             return Include(name=shown, source=read_source(path).text, path=path)
         except LlmspellError as error:
-            return Include(name=shown, error=error.message)
+            return Include(name=shown, error=error.message.replace(path, shown))
     return Include(
         name=name, error=f"`{name}` cannot be required: there is no {' and no '.join(tried)}"
     )
