@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 KEY = "sk-canary-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 LUA = """
-local out = {}
+local out, passed = {}, 0
 for i, case in ipairs(params.cases) do
     local done, error = pcall(function()
         local answer = llm[case.method](case.args)
@@ -35,16 +35,21 @@ for i, case in ipairs(params.cases) do
     end)
     out[i] = done and {} or {kind = type(error) == "table" and error.kind or "lua",
         message = tostring(error)}
+    passed = passed + (done and 1 or 0)
+    if passed > params.most then break end
 end
 return out
 """
 JAVASCRIPT = """
 const out = [];
+let passed = 0;
 for (const {method, args} of params.cases) {
+    if (passed > params.most) break;
     try {
         const answer = llm[method](args);
         if (method === "stream") { for await (const _ of answer) {} } else { await answer; }
         out.push({});
+        passed++;
     } catch (error) {
         out.push({kind: error.kind ?? "js", message: String(error.message)});
     }
@@ -224,9 +229,13 @@ async def _names() -> tuple[Any, list[str]]:
     return litellm, collected(litellm)
 
 
-async def _run(world: World, language: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _run(
+    world: World, language: str, cases: list[dict[str, Any]], most: int = 100_000
+) -> list[dict[str, Any]]:
+    """Make the calls; the spell gives up after `most` that were not refused."""
+    params = {"cases": cases, "most": most}
     async with world.runtime() as runtime:
-        result = await runtime.run(SCRIPTS[language], {"cases": cases}, language=language)
+        result = await runtime.run(SCRIPTS[language], params, language=language)
     return list(result.value)
 
 
@@ -248,10 +257,11 @@ async def test_no_parameter_of_litellms_is_passed_on(world: World, language: str
         if name not in _taken(method)
     ]
     async with _untouched(litellm):
-        outcomes = await _run(world, language, cases)
-    for case, outcome in zip(cases, outcomes, strict=True):
+        outcomes = await _run(world, language, cases, most=0)
+    for case, outcome in zip(cases, outcomes, strict=False):
         assert outcome.get("kind") == "validation", (case, outcome)
         assert f"`{case['name']}`" in outcome["message"], (case, outcome)
+    assert len(outcomes) == len(cases)
     assert world.good.seen == []
     world.unchanged()
 
@@ -266,9 +276,9 @@ async def test_no_parameter_hides_in_a_part_of_a_request(world: World, language:
             args = _placed(request, path, name, _evil(name, world.evil.address))
             cases.append({"method": "complete", "name": name, "where": where, "args": args})
     async with _untouched(litellm):
-        outcomes = await _run(world, language, cases)
+        outcomes = await _run(world, language, cases, most=50)
     passed: dict[str, set[str]] = {}
-    for case, outcome in zip(cases, outcomes, strict=True):
+    for case, outcome in zip(cases, outcomes, strict=False):
         if outcome.get("kind") != "validation" or case["name"] not in outcome["message"]:
             passed.setdefault(case["where"], set()).add(case["name"])
     # fields of the records themselves, whose values are texts and maps of the spell's own
@@ -278,6 +288,7 @@ async def test_no_parameter_hides_in_a_part_of_a_request(world: World, language:
         assert passed.pop(where, set()) <= {"name", "description"}
     assert passed.pop("tool call", set()) <= {"id", "name", "arguments_text", "type"}
     assert passed == {}
+    assert len(outcomes) == len(cases)
     world.unchanged()
 
 
