@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -231,4 +232,6 @@ class LlmBridge(AgentMethods, MakingMethods, JudgingMethods):
     ) -> list[dict[str, Any]]:
         """List the models that can be used here: local ones, and those there is a key for."""
         litellm = await litellm_ready()
-        return listing(litellm, self.settings, ctx.session.permissions, provider, mode)
+        permissions = ctx.session.permissions
+        # in a thread: a key may be in a keyring, whose owner has to unlock it
+        return await asyncio.to_thread(listing, litellm, self.settings, permissions, provider, mode)
