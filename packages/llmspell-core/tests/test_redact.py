@@ -97,8 +97,15 @@ def test_the_environments_credentials_are_known(tmp_path: Any) -> None:
             "HOME": "/home/somebody",
             "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path),
             "AWS_SECRET_ACCESS_KEY": "/begins/with+a/slash",
+            "AUTH_MODE": "development",
+            "TOKEN_URL": "https://auth.example.org/v1/token",
+            "SLACK_WEBHOOK_URL": "https://hooks.example/T0/B0/9f3kq81xz7Lw20aaPq99",
         }
     )
+    assert redactor.text("development at https://auth.example.org/v1/token") == (
+        "development at https://auth.example.org/v1/token"
+    )
+    assert redactor.text("https://hooks.example/T0/B0/9f3kq81xz7Lw20aaPq99").startswith("[redac")
     assert redactor.text(f"{PLAIN} /home/somebody {tmp_path} /begins/with+a/slash") == (
         f"[redacted: ACME_API_KEY] /home/somebody {tmp_path} [redacted: AWS_SECRET_ACCESS_KEY]"
     )

@@ -25,6 +25,8 @@ SHORTEST = 8
 _ENCODED_SHORTEST = 12
 _INERT = frozenset({type(None), bool, int, float})
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_LONGEST_WORD = 16
+_LONG_PART = re.compile(r"/.*[\w-]{16}")
 _PATH_LIKE = ("/", "~", "./", "../")
 
 # Prefixes that the issuers chose so that such searches find them. What follows one has to hold a
@@ -78,9 +80,9 @@ class Redactor:
             self.starts.setdefault(form[0], []).append(form)
 
     def learn_environment(self, environ: Mapping[str, str]) -> None:
-        """Remember every variable whose name speaks of a secret, unless it names a file."""
+        """Remember every variable whose name speaks of a secret, and whose value can be one."""
         for name, value in environ.items():
-            if is_credential(name) and not (value.startswith(_PATH_LIKE) and _exists(value)):
+            if is_credential(name) and not _is_setting(value):
                 self.learn(value, name)
 
     def text(self, text: str) -> str:
@@ -232,6 +234,18 @@ def _forget_locals(error: BaseException) -> None:
     for link in links:
         if link is not None:
             traceback.clear_frames(link.__traceback__)
+
+
+def _is_setting(value: str) -> bool:
+    """Say whether a value is no secret itself: a word, a place where there is one.
+
+    ``AUTH_MODE=development``, ``TOKEN_URL=https://auth.example.org/v1``, ``SSH_AUTH_SOCK=/run/…``.
+    """
+    if value.isalpha():
+        return len(value) < _LONGEST_WORD
+    if "://" in value:
+        return "@" not in value and not _LONG_PART.search(value.partition("://")[2])
+    return value.startswith(_PATH_LIKE) and _exists(value)
 
 
 def _exists(path: str) -> bool:
