@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def span(name: str, attributes: Mapping[str, Any]) -> Iterator[None]:
     """Record the block as a span called `name`; what it tells holds no key of the host's."""
     api = sys.modules.get("opentelemetry.trace")
-    if api is None:
+    # half imported, in another thread, it lacks what is used below (litellm imports it for seconds)
+    if api is None or getattr(getattr(api, "__spec__", None), "_initializing", False):
         yield
         return
     shown = redactor.value(dict(attributes))

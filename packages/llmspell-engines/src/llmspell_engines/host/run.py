@@ -180,6 +180,12 @@ class Run:
             self._free(call)
             self._answer_error(call.number, error)
             return
+        except Exception as raised:  # noqa: BLE001 - a call without an answer is a spell that hangs
+            unforeseen = InternalError(f"`{call.where}` failed: {type(raised).__name__}")
+            unforeseen.__cause__ = raised
+            self._free(call)
+            self._answer_error(call.number, unforeseen)
+            return
         self._free(call)
         self._send(p.RESULT, call.number, payload)
 
