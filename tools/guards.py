@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [*(f"packages/llmspell-{name}/src" for name in ("core", "engines", "bridges", "cli")), "testkit/src"]  # fmt: skip
 COPIED = ("packages", "testkit", "pyproject.toml", "examples", "guards", "tools", "docs")
 TIMEOUT_S = 240
+"""How long the test of one guard may take without it; a guard that ends things may be missed so."""
+ALL_TIMEOUT_S = 3600
+"""How long all tests may take together, with every guard in place."""
 PASSED, FAILED = 0, 1
 """Exit codes of pytest; others say that it could not run the test."""
 
@@ -67,19 +70,19 @@ class Copies:
         copy = self._free.get()
         try:
             if mutation is None:
-                return _pytest(copy, tests)
+                return _pytest(copy, tests, ALL_TIMEOUT_S)
             file = copy / mutation.file
             before = file.read_text(encoding="utf-8")
             file.write_text(before.replace(mutation.find, mutation.replace), encoding="utf-8")
             try:
-                return _pytest(copy, tests)
+                return _pytest(copy, tests, TIMEOUT_S)
             finally:
                 file.write_text(before, encoding="utf-8")
         finally:
             self._free.put(copy)
 
 
-def _pytest(copy: Path, tests: list[str]) -> tuple[int, str]:
+def _pytest(copy: Path, tests: list[str], timeout_s: float) -> tuple[int, str]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(copy / source) for source in SOURCES),
@@ -94,7 +97,7 @@ def _pytest(copy: Path, tests: list[str]) -> tuple[int, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
