@@ -10,7 +10,7 @@ from benchmarks.measurement import Measurement
 from benchmarks.programs import Server, control
 from benchmarks.timing import Cost, interleave, spread
 
-_RUNS = 5
+_RUNS = 20
 _STEPS = 11 * _RUNS
 """Requests of the model in a round; after all but the last of a run the tool is called."""
 
@@ -30,7 +30,7 @@ def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature o
                 "control": partial(_round, theirs, str(_RUNS)),
                 "openai": partial(_round, openai, str(_RUNS)),
             }
-            costs = interleave(programs, rounds=5 if short else 15)
+            costs = interleave(programs, rounds=3 if short else 9)
     step_ms = {
         name: median(cost.wall_s for cost in of) / _STEPS * 1000 for name, of in costs.items()
     }
@@ -44,13 +44,17 @@ def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature o
             unit="ms",
             target=1.15,
             note=(
-                f"{spread([cost.wall_s / _STEPS for cost in costs[language]], 1000, 'ms')}; "
+                f"{_spread(costs[language])}; control {_spread(costs['control'])}; "
                 f"processor time {cpu_ms[language]:.3g} ms, control {cpu_ms['control']:.3g} ms; "
                 f"over pydantic-ai's own model for OpenAI {step_ms['openai']:.3g} ms"
             ),
         )
         for language, name in (("lua", "Lua"), ("javascript", "JavaScript"))
     ]
+
+
+def _spread(costs: list[Cost]) -> str:
+    return spread([cost.wall_s / _STEPS for cost in costs], 1000, "ms")
 
 
 def _round(program: Server, line: str) -> Cost:

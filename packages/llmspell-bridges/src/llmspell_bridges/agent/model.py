@@ -13,6 +13,7 @@ from __future__ import annotations
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_ai.exceptions import IncompleteToolCall
@@ -258,7 +259,10 @@ def _calls(fields: dict[str, Any]) -> list[ToolCallPart]:
 def _usage(fields: dict[str, Any]) -> RequestUsage:
     usage = fields["usage"]
     return RequestUsage(
-        input_tokens=usage["prompt_tokens"], output_tokens=usage["completion_tokens"]
+        input_tokens=usage["prompt_tokens"],
+        output_tokens=usage["completion_tokens"],
+        # else pydantic-ai looks for a price in its own table, which takes a third of a millisecond
+        cost=Decimal(str(fields.get("cost_usd") or 0)),
     )
 
 

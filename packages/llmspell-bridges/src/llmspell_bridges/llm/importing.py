@@ -40,6 +40,16 @@ _RECORDS = {  # pydantic builds these when they are first used: here instead, of
     "openai.types": "CreateEmbeddingResponse",
     "openai.types.chat": "ChatCompletion ChatCompletionChunk",
 }
+LISTENERS = (
+    "callbacks",
+    "input_callback",
+    "success_callback",
+    "failure_callback",
+    "_async_input_callback",
+    "_async_success_callback",
+    "_async_failure_callback",
+)
+"""Where litellm keeps a host's own callbacks."""
 _NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
 
 
@@ -54,7 +64,11 @@ async def litellm_ready() -> Any:
     Raises:
         UnsupportedError: it is not installed; the message says how to.
     """
-    return await _LITELLM.ready()
+    litellm: Any = await _LITELLM.ready()
+    # Prompts are not exported unless asked. litellm copies all of a call three times to take them
+    # out, a tenth of what a call costs: it need not where nobody listens.
+    litellm.turn_off_message_logging = any(getattr(litellm, name, ()) for name in LISTENERS)
+    return litellm
 
 
 def _load() -> ModuleType:
@@ -71,7 +85,6 @@ def _load() -> ModuleType:
     litellm.telemetry = False
     # `max_retries=0` is not enough: for embeddings litellm takes 0 for "not given".
     litellm.DEFAULT_MAX_RETRIES = 0
-    litellm.turn_off_message_logging = True  # prompts are not exported unless asked
     _warm(_FIRST_CALL)
     close_hub()
     close_ollama()

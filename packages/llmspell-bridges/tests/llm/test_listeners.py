@@ -1,0 +1,44 @@
+"""What a host's own callbacks of litellm see of a call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from llmspell_bridges.llm.importing import LISTENERS, litellm_ready
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_callback_sees_the_call_without_its_words(
+    ask: Any, mock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the prompt nor the answer, unless the host asks for them."""
+    litellm: Any = await litellm_ready()
+    from litellm.integrations.custom_logger import CustomLogger
+
+    seen: asyncio.Queue[Any] = asyncio.Queue()
+
+    class Listener(CustomLogger):  # type: ignore[misc] # litellm is untyped for mypy
+        async def async_log_success_event(
+            self, kwargs: Any, response_obj: Any, *_: Any, **__: Any
+        ) -> None:
+            await seen.put(str(kwargs["messages"]) + str(response_obj))
+
+    for name in LISTENERS:  # litellm puts a callback into all of them
+        monkeypatch.setattr(litellm, name, [])
+    litellm.callbacks.append(Listener())
+    mock.reply("an owl at night")
+    assert await ask("complete", "Who hunts?") == "an owl at night"
+    told = await asyncio.wait_for(seen.get(), 10)
+    assert "Who hunts?" not in told
+    assert "an owl at night" not in told
+
+
+async def test_where_nobody_listens_nothing_is_copied(ask: Any, mock: Any) -> None:
+    """Litellm's own calls register nobody."""
+    await ask("complete", "Hi")
+    litellm: Any = await litellm_ready()
+    assert litellm.turn_off_message_logging is False
