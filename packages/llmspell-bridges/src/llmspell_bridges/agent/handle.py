@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -117,21 +118,9 @@ class AgentHandle(Handle):
         ctx: CallContext,
     ) -> AsyncIterator[TextRecord]:
         """Ask the agent, and see what it writes and does as it happens."""
-        chunks: asyncio.Queue[TextRecord] = asyncio.Queue(maxsize=1)
-        run = asyncio.ensure_future(self._run(input, context, ctx, chunks.put))
-        try:
-            while True:
-                chunk = asyncio.ensure_future(chunks.get())
-                await asyncio.wait({chunk, run}, return_when=asyncio.FIRST_COMPLETED)
-                if not chunk.done():
-                    chunk.cancel()
-                    break
-                yield chunk.result()
-            answer = await run
-            yield TextRecord("", {**answer.fields, "type": "end"})
-        finally:
-            run.cancel()
-            await asyncio.wait({run})
+        async with aclosing(self._chunks(input, context, ctx)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     @method(effects=("model",), example={"input": "Hello"}, returns=_CHUNKS)
     async def run_stream(
@@ -142,8 +131,34 @@ class AgentHandle(Handle):
         ctx: CallContext,
     ) -> AsyncIterator[TextRecord]:
         """Do the same as `stream`."""
-        async for chunk in self.stream(input, context=context, ctx=ctx):
-            yield chunk
+        async with aclosing(self._chunks(input, context, ctx)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _chunks(
+        self, given: str | list[Part], context: dict[str, Any] | None, ctx: CallContext
+    ) -> AsyncGenerator[TextRecord, None]:
+        chunks: asyncio.Queue[TextRecord] = asyncio.Queue(maxsize=1)
+        run = asyncio.ensure_future(self._run(given, context, ctx, chunks.put))
+        waiting: set[asyncio.Future[Any]] = {run}
+        try:
+            while not (run.done() and chunks.empty()):
+                chunk = asyncio.ensure_future(chunks.get())
+                waiting.add(chunk)
+                await asyncio.wait({chunk, run}, return_when=asyncio.FIRST_COMPLETED)
+                if chunk.done():
+                    yield chunk.result()
+                else:  # the run has ended; what it has put last stays in the queue
+                    chunk.cancel()
+                    await asyncio.wait({chunk})
+                waiting.discard(chunk)
+            answer = await run
+            yield TextRecord("", {**answer.fields, "type": "end"})
+        finally:
+            for each in waiting:
+                each.cancel()
+            # not awaited: whoever left early does not want the run's error
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _run(
         self,
