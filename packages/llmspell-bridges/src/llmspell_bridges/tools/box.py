@@ -1,7 +1,4 @@
-"""`ToolBox`: the tools of one run, and the one door through which they are called.
-
-The bridge `tools`, agents, workflows and MCP all use ``toolbox(session)``.
-"""
+"""`ToolBox`, found by ``toolbox(session)``: a run's tools, and the one door to call them through."""
 
 from __future__ import annotations
 
