@@ -85,6 +85,12 @@ def test_what_goes_wrong_is_seen(source: str) -> None:
     assert any(found.startswith(PROBLEMS[source]) for found in ran.problems), ran.problems
 
 
+@pytest.mark.parametrize("source", ["leave_a_child", "leave_a_grandchild"])
+def test_what_a_host_has_left_is_ended(source: str) -> None:
+    """It is seen before the host goes, and killed once it has gone."""
+    assert any(found.startswith("a child process outlived") for found in run(source).problems)
+
+
 def test_the_environment_shows_in_details() -> None:
     """Everything an error carries is looked through."""
     assert run("show_environment", "runtime").problems == [

@@ -63,6 +63,7 @@ def run_host(job: bytes, folder: Path, env: Mapping[str, str], deadline_s: float
             host.stdin.flush()
         done = _read_report(host, ending, watched, time.monotonic() + deadline_s)
         if done:
+            _watch(host.pid, watched)  # what it made since the last look is ended too
             ending.children = _left_behind(host.pid)
             with suppress(BrokenPipeError):
                 host.stdin.close()
