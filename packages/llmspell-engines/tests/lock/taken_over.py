@@ -6,7 +6,7 @@ lock that it does not have.
 
 from __future__ import annotations
 
-from llmspell_engines.protocol import DONE
+from llmspell_engines.protocol import DONE, LOG, START
 from llmspell_testkit.hostile.attack import ATTEMPTS, Scene, prepare
 
 TYPE_CHECKING = False
@@ -39,3 +39,25 @@ class AttackGuest:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class InTheMiddle:
+    """Before a real guest's class: its script makes the attempt through a hole that this is.
+
+    It takes the attempt's order, a line break and the start of a spell that prints.
+    """
+
+    def __init__(self, emit: Emit, memory_bytes: int | None) -> None:
+        self._tell = emit
+        self._order = b""
+        super().__init__(self._hear, memory_bytes)
+
+    def put(self, kind: int, id: int, payload: bytes, clock_ms: int) -> None:
+        if kind == START:
+            self._order, _, payload = payload.partition(b"\n")
+        super().put(kind, id, payload, clock_ms)
+
+    def _hear(self, kind: int, id: int, payload: bytes) -> None:
+        """Make the attempt in the middle of the script, on the thread that runs it."""
+        if kind == LOG:
+            self._tell(DONE, 0, make_attempt(self._order))
