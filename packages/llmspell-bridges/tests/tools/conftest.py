@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+# tests are imported by file, and share this one
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from script_side import ScriptSide
 
 from llmspell_bridges.tools import ToolsBridge
 from llmspell_core import Budget, Ledger, Permissions, Session
 from llmspell_core.dispatch import call
-from llmspell_core.values import CallbackRef
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -25,25 +27,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Script:
+class Script(ScriptSide):
     """A run, seen from its script: functions by number, calls through dispatch."""
-
-    def __init__(self, session: Session) -> None:
-        """Let the session call the functions that `function` numbers."""
-        self.session = session
-        self.called: list[Any] = []
-        self._functions: list[Callable[..., Any]] = []
-        session.invoker = self._invoke
-
-    def function(self, function: Callable[..., Any]) -> CallbackRef:
-        """Number a function; what it is called with is kept in `called`."""
-        self._functions.append(function)
-        return CallbackRef(len(self._functions), "f")
-
-    async def _invoke(self, number: int, args: Any) -> Any:
-        self.called.append(args[0])
-        answer = self._functions[number - 1](*args)
-        return await answer if hasattr(answer, "__await__") else answer
 
     async def ask(self, target: Any, method: str, *args: Any) -> Any:
         """Call a method of a bridge or a handle."""

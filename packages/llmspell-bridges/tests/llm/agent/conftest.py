@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from llmock.scenarios import Match, Reply, ToolCall
 
+# tests are imported by file, and share this one
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from script_side import ScriptSide
+
 from llmspell_bridges.tools import ToolsBridge
 from llmspell_core import Budget, Ledger, Permissions, Session, TextRecord
 from llmspell_core.dispatch import call
-from llmspell_core.values import CallbackRef
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from llmspell_bridges.llm import LlmBridge
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
-class Lab:
+class Lab(ScriptSide):
     """A run, seen from its script, and the server that its models are."""
 
     def __init__(self, session: Session, mock: Any) -> None:
-        """Let the session call the functions that `function` numbers."""
-        self.session = session
+        """Take the session, and the server that answers."""
+        super().__init__(session)
         self.mock = mock
-        self.called: list[Any] = []
-        self._functions: list[Callable[..., Any]] = []
-        session.invoker = self._invoke
-
-    def function(self, function: Callable[..., Any]) -> CallbackRef:
-        """Number a function; what it is called with is kept in `called`."""
-        self._functions.append(function)
-        return CallbackRef(len(self._functions), "f")
-
-    async def _invoke(self, number: int, args: Any) -> Any:
-        self.called.append(args[0])
-        answer = self._functions[number - 1](*args)
-        return await answer if hasattr(answer, "__await__") else answer
 
     def tool(self, name: str, function: Callable[..., Any], **more: Any) -> dict[str, Any]:
         """Define a tool where it is used."""
