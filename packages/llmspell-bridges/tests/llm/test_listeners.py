@@ -37,8 +37,13 @@ async def test_a_callback_sees_the_call_without_its_words(
     assert "an owl at night" not in told
 
 
-async def test_where_nobody_listens_nothing_is_copied(ask: Any, mock: Any) -> None:
-    """Litellm's own calls register nobody."""
-    await ask("complete", "Hi")
+@pytest.mark.parametrize("own", [[], ["cache"]])
+async def test_where_nobody_listens_nothing_is_copied(
+    ask: Any, mock: Any, own: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Litellm's own calls register nobody, but for its cache when Gemini is first asked."""
     litellm: Any = await litellm_ready()
+    for name in LISTENERS:
+        monkeypatch.setattr(litellm, name, list(own))
+    await ask("complete", "Hi")
     assert litellm.turn_off_message_logging is False

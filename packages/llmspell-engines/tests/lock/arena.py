@@ -125,6 +125,8 @@ class Arena:
             ending = asyncio.create_task(worker.stop())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+            if ATTEMPTS[name].call == "ptrace":  # holds its victim, alone, until it is gone
+                await ending
         if isinstance(result, Report):
             return Outcome(result.outcome, result.errno)
         if result.code == OWNED:

@@ -50,6 +50,8 @@ LISTENERS = (
     "_async_failure_callback",
 )
 """Where litellm keeps a host's own callbacks."""
+_ANSWERS = "cache"
+"""What litellm itself puts there, when Gemini is first asked: it exports nothing."""
 _NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
 
 
@@ -67,7 +69,9 @@ async def litellm_ready() -> Any:
     litellm: Any = await _LITELLM.ready()
     # Prompts are not exported unless asked. litellm copies all of a call three times to take them
     # out, a tenth of what a call costs: it need not where nobody listens.
-    litellm.turn_off_message_logging = any(getattr(litellm, name, ()) for name in LISTENERS)
+    litellm.turn_off_message_logging = any(
+        listener != _ANSWERS for name in LISTENERS for listener in getattr(litellm, name, ())
+    )
     return litellm
 
 
