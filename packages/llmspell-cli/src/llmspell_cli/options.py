@@ -180,6 +180,7 @@ def spell_options() -> list[click.Parameter]:
         Grant("net", "HOST", "Let it reach the network."),
         Grant("env", "NAME", "Let it see environment variables, never credentials."),
         Grant("tool", "NAME", "Let it use tools."),
+        Grant("mcp", "NAME", "Let it use the configured MCP servers."),
         Grant("model", "PATTERN", "Let it use these models alone [default: all]."),
         option(["--allow-all", "-A"], is_flag=True, help="Grant everything."),
         option(

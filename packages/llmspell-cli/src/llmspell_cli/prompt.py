@@ -32,6 +32,7 @@ _LABELS = {
     "env": ("env", "ANY ENVIRONMENT VARIABLE BUT CREDENTIALS"),
     "model": ("model", "ANY MODEL"),
     "tool": ("tool", "ANY TOOL"),
+    "mcp": ("mcp", "ANY CONFIGURED MCP SERVER"),
 }
 """For each effect how a line about it begins, and what it says when no name is given."""
 _FILES = ("read", "write")

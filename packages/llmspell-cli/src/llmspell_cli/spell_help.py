@@ -55,6 +55,7 @@ def _needs(needs: Needs) -> list[str]:
         "net": needs.net,
         "env": needs.env,
         "tool": needs.tools,
+        "mcp": needs.mcp,
         "model": needs.models,
     }
     shown = [f"--allow-{effect}={','.join(names)}" for effect, names in flags.items() if names]

@@ -39,6 +39,7 @@ _NEEDS = {
     "net": "net",
     "env": "env",
     "tool": "tools",
+    "mcp": "mcp",
     "model": "models",
 }
 """Under which name a header declares each effect."""

@@ -161,7 +161,7 @@ def _named(effect: str, args: Sequence[Any]) -> str | None:
     about = args[0] if args else None
     if not isinstance(about, str):
         return None
-    if effect in ("read", "write"):
+    if effect in ("read", "write", "mcp"):
         return about
     host = about.partition("://")[2].partition("/")[0].rpartition("@")[2]
     return host or None if effect == "net" else None

@@ -51,6 +51,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     net: list[str] = []
     env: list[str] = []
     tools: list[str] = []
+    mcp: list[str] = []
     models: list[str] = []
     stdin: bool = False
 

@@ -12,7 +12,7 @@ from llmspell_core.errors import PermissionDeniedError
 if TYPE_CHECKING:
     from typing import Self
 
-EFFECTS = ("read", "write", "net", "env", "model", "tool")
+EFFECTS = ("read", "write", "net", "env", "model", "tool", "mcp")
 
 _WHAT = {
     "read": "reading {}",
@@ -21,6 +21,7 @@ _WHAT = {
     "env": "the environment variable {}",
     "model": "the model {}",
     "tool": "the tool {}",
+    "mcp": "the MCP server {}",
 }
 
 
@@ -35,12 +36,13 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
     net: bool | tuple[str, ...] = False
     env: bool | tuple[str, ...] = False
     tool: bool | tuple[str, ...] = False
+    mcp: bool | tuple[str, ...] = False
     model: bool | tuple[str, ...] = True
 
     @classmethod
     def everything(cls) -> Permissions:
         """Grant every effect: for code you trust as your own."""
-        return Permissions(read=True, write=True, net=True, env=True, tool=True, model=True)
+        return Permissions(**dict.fromkeys(EFFECTS, True))
 
     def allows(self, effect: str, name: str | None = None) -> bool:
         """Say whether `effect` is granted, for `name` where one is given, else at all."""

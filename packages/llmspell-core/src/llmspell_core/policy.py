@@ -58,8 +58,8 @@ class Policy:
         """Say whether a run may do what it was granted; called each time, from any thread.
 
         `name` is a whole path without links, a host (without its port, and without looking it
-        up), a variable, a model ``provider/name`` or a tool; None is asked for methods that need
-        an effect and do not say for what.
+        up), a variable, a model ``provider/name``, a tool or an MCP server; None is asked for
+        methods that need an effect and do not say for what.
         """
         return True
 
