@@ -91,7 +91,11 @@ class BackgroundImport:
         gc.disable()
         sys.meta_path.insert(0, leaver)
         try:
-            future.set_result(self._load())
+            module = self._load()
+            # What a library made of itself stays: no later collection need look at it. For litellm
+            # that is 380,000 objects, 0.3 s of stopped loop each time (0.02 s without).
+            gc.freeze()
+            future.set_result(module)
         except _LeaveError:
             future.cancel()
         except ModuleNotFoundError as error:
