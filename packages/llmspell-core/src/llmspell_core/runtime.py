@@ -251,6 +251,7 @@ class Runtime:
         session = Session(
             name=spell.name,
             bridges=await self._bridges.for_spell(spell.texts),
+            settings=self._bridges.settings,
             permissions=permissions or self.permissions,
             limits=limits,
             ledger=spent,

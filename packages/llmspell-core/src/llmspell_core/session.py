@@ -54,6 +54,7 @@ class Session:
         *,
         name: str = "spell",
         bridges: Mapping[str, Bridge] | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
         permissions: Permissions | None = None,
         limits: Limits | None = None,
         ledger: Ledger | None = None,
@@ -72,8 +73,10 @@ class Session:
     ) -> None:
         """Prepare a run; `seed` and `clock_ms` (Unix time) are fresh unless given.
 
-        `stdin` gives the lines that ``console.lines()`` reads. `ask` is asked before something is
-        refused; `policies` narrow the permissions; `header` and `file` are the spell's.
+        `settings` are the host's, by bridge: a tool needs those of bridges that its spell never
+        names. `stdin` gives the lines that ``console.lines()`` reads. `ask` is asked before
+        something is refused; `policies` narrow the permissions; `header` and `file` are the
+        spell's.
         """
         self.name = name
         self.file = file
@@ -86,6 +89,7 @@ class Session:
         self._holds = 0
         self.on_hold: list[Callable[[bool], None]] = []
         self.bridges = dict(bridges or {})
+        self.settings = settings or {}
         self.limits = limits or Limits()
         self.ledger = ledger or Ledger()
         self.env = dict(env or {})
