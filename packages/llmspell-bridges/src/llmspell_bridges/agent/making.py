@@ -43,14 +43,15 @@ async def make_agent(
 
 
 async def resolved(items: Sequence[Any], ctx: CallContext) -> list[Tool]:
-    """Find an agent's tools.
+    """Find an agent's tools; a list among them is a server's (``server:tools()``).
 
     Raises:
         ValidationError: one does not exist, or two have the same name.
     """
     box = toolbox(ctx.session)
     tools: dict[str, Tool] = {}
-    for item in items:
+    flat = [each for item in items for each in (item if isinstance(item, list) else [item])]
+    for item in flat:
         tool = await box.resolve(item, ctx.where)
         if tools.setdefault(tool.name, tool) is not tool:
             text = f"bad argument `tools` to `{ctx.where}`: two tools are called `{tool.name}`"

@@ -71,8 +71,8 @@ class _Resolver:
         for key in KEYS:
             self.settings[key.path] = self.one(key)
         self.settings["models", "default"] = self.default_model()
-        for path in self.paths("models", "providers", "prices"):
-            if path not in self.settings:
+        for path in self.paths("models", "providers", "prices", "mcp"):
+            if path not in self.settings and not self.settled(path):
                 found = self.from_files(path, _UNSET)
                 if found is not _UNSET:
                     self.settings[path] = found
@@ -83,6 +83,7 @@ class _Resolver:
             permissions=Permissions(**self.section("permissions")),
             models=self.models(),
             providers=self.providers(),
+            mcp=self.mcp(),
             ignored=tuple(self.ignored),
             warnings=tuple(self.warnings()),
         )
@@ -128,6 +129,16 @@ class _Resolver:
             self.ignored.append(Ignored(path=path, value=value, source=ours.source))
         return below
 
+    def settled(self, path: Path) -> bool:
+        """Say whether a trusted project describes the server: then none of it is the user's.
+
+        A command of one file must not be given the secrets of the other.
+        """
+        project = self.project
+        if path[0] != "mcp" or project is None or not project.trusted or path in project.values:
+            return False
+        return any(it[:2] == path[:2] for it in project.values)
+
     def paths(self, *sections: str) -> list[Path]:
         """List the files' settings in `sections`, the project's first."""
         files = [it.values for it in (self.project, self.user) if it is not None]
@@ -162,11 +173,19 @@ class _Resolver:
                 source = self.settings["providers", name, "api_key"].source
                 from llmspell_cli.config.secret import secret  # few have a key in the file
 
-                key = secret(fields["api_key"], name, source, self.environ)
+                path = ("providers", name, "api_key")
+                key = secret(fields["api_key"], path, source, self.environ)
                 fields["api_key"] = key
                 self.settings["providers", name, "api_key"] = Setting(key, source)
             found[name] = Provider(**fields)
         return found
+
+    def mcp(self) -> dict[str, dict[str, Any]]:
+        if not any(path[0] == "mcp" for path in self.settings):
+            return {}
+        from llmspell_cli.config.mcp import servers
+
+        return servers(self.settings, self.environ)
 
     def warnings(self) -> list[str]:
         found = misspelt(self.environ)

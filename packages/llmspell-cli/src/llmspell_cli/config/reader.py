@@ -44,7 +44,7 @@ def parse(path: str, data: bytes, *, trusted: bool = False, foreign: bool = Fals
     Raises:
         ConfigurationError: it is not UTF-8, not TOML, or holds what the schema does not know.
     """
-    reader = _Reader(path, _text(path, data))
+    reader = Reader(path, _text(path, data))
     reader.read()
     return ConfigFile(
         path=path, values=reader.values, lines=reader.lines, trusted=trusted, foreign=foreign
@@ -68,10 +68,11 @@ def _text(path: str, data: bytes) -> str:
         raise ConfigurationError(f"{path}:{line}: {what}", file=path, line=line) from None
 
 
-class _Reader:
+class Reader:
     """Reads one file, section by section: msgspec does not say under which name an entry is."""
 
     def __init__(self, path: str, text: str) -> None:
+        """Parse the text; nothing of it is checked yet."""
         from llmspell_cli.config.toml_lines import TooDeepError, key_lines
 
         self.path = path
@@ -83,6 +84,7 @@ class _Reader:
         self.data = self.toml(text)
 
     def toml(self, text: str) -> dict[str, Any]:
+        """Parse the text, or say where it is no TOML."""
         import tomllib
 
         try:
@@ -98,6 +100,7 @@ class _Reader:
             raise self.at_line("the configuration holds a number that is too long", 1) from None
 
     def read(self) -> None:
+        """Check all sections, and keep their values."""
         from llmspell_cli.config.schema import NAMED, TABLES
 
         for section, content in self.data.items():
@@ -110,6 +113,8 @@ class _Reader:
                 raise self.error(f"unknown section `{dotted((section,))[:200]}`{known}", (section,))
 
     def named(self, section: str, content: Any, kind: Any) -> None:
+        """Check a section whose keys somebody chose."""
+        from llmspell_cli.config import mcp
         from llmspell_cli.config.schema import Name
 
         if not isinstance(content, dict):
@@ -125,8 +130,11 @@ class _Reader:
                 self.values[path] = self.convert(path, value, kind)
             else:
                 self.table(path, value, kind)
+                if section == "mcp":
+                    mcp.check(self, path, value)
 
     def table(self, path: Path, content: Any, kind: type[msgspec.Struct]) -> None:
+        """Check a table, and keep its values."""
         if not isinstance(content, dict):
             raise self.wrong(path, content, self.expected(path))
         checked = self.convert(path, content, kind)
@@ -142,7 +150,8 @@ class _Reader:
             raise self.explained(str(error), path, value) from None
 
     def explained(self, message: str, path: Path, value: Any) -> ConfigurationError:
-        what, _, where = message.partition(" - at `$")
+        """Say in our words what msgspec found, and where."""
+        what, _, where = message.replace("`key` in `$", "`$").partition(" - at `$")
         for key in re.findall(r"\.(\w+)|\[(\d+)\]", where):
             if key[0]:
                 path, value = (*path, key[0]), value[key[0]]
@@ -159,19 +168,21 @@ class _Reader:
 
     @staticmethod
     def keys(path: Path) -> list[str]:
+        """Name the keys that a table takes."""
         from llmspell_cli.config import schema
 
-        if path[-1] == "api_key":
+        if path[-1] in ("api_key", "env", "headers"):
             return schema.field_names(schema.ApiKey)
         return schema.field_names(schema.TABLES.get(path[0]) or schema.NAMED[path[0]])
 
     @staticmethod
     def expected(path: Path) -> str:
+        """Say what a key takes."""
         from llmspell_cli.config.schema import expected
 
         if path[2:3] == ("api_key",) and len(path) > 3:  # noqa: PLR2004 - a key of that table
             return "text"
-        named = path[0] in ("models", "providers", "prices")
+        named = path[0] in ("models", "providers", "prices", "mcp")
         return expected(path[0], path[2] if named and len(path) > 2 else "" if named else path[-1])  # noqa: PLR2004 - section, name, key
 
     def meaning(self, path: Path, value: Any) -> Any:
@@ -184,6 +195,10 @@ class _Reader:
             and not isinstance(value, bool)
         ):
             return tuple(self.beside(it) for it in value)
+        if path[0] == "mcp":
+            from llmspell_cli.config import mcp
+
+            return mcp.meaning(self, path, value)
         if path[0] == "providers" and path[2] == "base_url":
             self.check_address(path, value)
         if path[0] == "providers" and path[2] == "api_key":
@@ -198,6 +213,7 @@ class _Reader:
         return os.path.normpath(full)
 
     def check_address(self, path: Path, value: str) -> None:
+        """Refuse what is no address, or holds a password."""
         from urllib.parse import urlsplit
 
         try:
@@ -212,6 +228,7 @@ class _Reader:
             raise self.wrong(path, value, self.expected(path), show="@" not in value)
 
     def checked_key(self, path: Path, key: Any) -> Any:
+        """Take one place of a key."""
         places = [it for it in ("env", "keyring", "file") if getattr(key, it) is not msgspec.UNSET]
         name = dotted(path)
         if len(places) != 1:
@@ -226,16 +243,19 @@ class _Reader:
     def wrong(
         self, path: Path, value: Any, expected: str, *, show: bool = True
     ) -> ConfigurationError:
-        secret = "api_key" in path[2:] or not show
+        """Make the error of a value; what may be a key is not shown."""
+        secret = not show or not {"api_key", "env", "headers"}.isdisjoint(path[2:])
         got = "something else" if secret else describe(value)
         return self.error(f"bad value of `{dotted(path)}`: expected {expected}, got {got}", path)
 
     def error(self, text: str, path: Path) -> ConfigurationError:
+        """Make an error at a setting's line."""
         from llmspell_cli.config.toml_lines import line_of
 
         return self.at_line(text, line_of(self.lines, path), dotted(path)[:200])
 
     def at_line(self, text: str, line: int, key: str | None = None) -> ConfigurationError:
+        """Make an error at a line."""
         where = shown(self.path)
         return ConfigurationError(f"{where}:{line}: {text}", file=where, line=line, key=key)
 

@@ -56,6 +56,9 @@ def shown_value(path: tuple[str, ...], value: Any) -> str:
         return str(value)
     if key.endswith("_bytes"):
         return show_bytes(value)
+    if path[0] == "mcp" and isinstance(value, (dict, tuple)):
+        pairs = value.items() if isinstance(value, dict) else ()
+        return ", ".join(f"{name} = {plain(it)}" for name, it in pairs) or " ".join(value)
     unit = {"s": " s", "usd": " USD"}.get(key.rpartition("_")[2])
     return f"{value:g}{unit}" if unit else str(plain(value))
 
@@ -66,6 +69,8 @@ def plain(value: Any) -> Any:
         return value.source
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, dict):
+        return {key: plain(it) for key, it in value.items()}
     if hasattr(value, "keyring"):  # a key's place in a file that is not trusted
         from msgspec import UNSET
 

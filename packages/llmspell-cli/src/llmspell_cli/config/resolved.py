@@ -47,6 +47,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Permissions
     models: dict[str, str]
     providers: dict[str, Provider]
+    mcp: dict[str, dict[str, Any]] = {}
     ignored: tuple[Ignored, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -69,7 +70,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             llm["prices"] = prices
         # what the user trusts is kept there: no bridge may write to it
         folder = user_config_dir()
-        return {"llm": llm, "fs": {"protected": [folder]} if folder else {}}
+        fs = {"protected": [folder]} if folder else {}
+        return {"llm": llm, "fs": fs, "mcp": self.mcp}
 
 
 def named(settings: Mapping[Path, Setting], section: str) -> dict[str, dict[str, Any]]:

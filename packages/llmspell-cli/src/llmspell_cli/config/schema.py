@@ -23,6 +23,9 @@
     [permissions]                    # true, false, or a list; paths are relative to this file
     read = ["docs/"]
 
+    [mcp.time]                       # a server of the Model Context Protocol, see `mcp`
+    command = "mcp-server-time"
+
     [prices."acme/large"]            # US dollars per million tokens
     input_usd = 1.5
     output_usd = 6
@@ -64,6 +67,10 @@ Name = Annotated[
         pattern=r"^[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?\Z",
     ),
 ]
+Argument = Annotated[str, Meta(max_length=65536, pattern=r"^[^\x00]*\Z")]
+"""What a program is given: it may be empty, and have several lines."""
+EnvName = Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
+HeaderName = Annotated[str, Meta(max_length=200, pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")]
 Seconds = Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
 Grant = bool | tuple[Text, ...]
 
@@ -88,6 +95,19 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     api_key: ApiKey | UnsetType = UNSET
     timeout_s: Seconds | UnsetType = UNSET
     max_retries: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
+
+
+class McpTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One MCP server: a command that is started, or a url; `timeout_s` is for each request."""
+
+    command: Text | UnsetType = UNSET
+    args: tuple[Argument, ...] | UnsetType = UNSET
+    env: dict[EnvName, Argument | ApiKey] | UnsetType = UNSET
+    cwd: Text | UnsetType = UNSET
+    url: Text | UnsetType = UNSET
+    headers: dict[HeaderName, Text | ApiKey] | UnsetType = UNSET
+    api_key: ApiKey | UnsetType = UNSET
+    timeout_s: Seconds | UnsetType = UNSET
 
 
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +144,12 @@ def _table(section: str) -> type[msgspec.Struct]:
 TABLES = {section: _table(section) for section in RECORDS}
 """The sections that hold settings."""
 
-NAMED: dict[str, Any] = {"models": Name, "providers": ProviderTable, "prices": PriceTable}
+NAMED: dict[str, Any] = {
+    "models": Name,
+    "providers": ProviderTable,
+    "prices": PriceTable,
+    "mcp": McpTable,
+}
 """The sections that hold one entry for each name that somebody chose."""
 
 
@@ -137,6 +162,15 @@ _EXPECTED = {
     ("models", ""): "a model such as `local/smollm2`",
     ("providers", ""): "a table",
     ("prices", ""): "a table with input_usd and output_usd",
+    ("mcp", ""): "a table with a command or a url",
+    ("mcp", "command"): "a program such as `mcp-server-time`",
+    ("mcp", "args"): "a list of texts",
+    ("mcp", "env"): 'variables, each a text or a place such as { env = "GITHUB_TOKEN" }',
+    ("mcp", "cwd"): "a folder",
+    ("mcp", "url"): "an address such as https://mcp.example.com/mcp",
+    ("mcp", "headers"): 'headers, each a text or a place such as { env = "MCP_KEY" }',
+    ("mcp", "api_key"): 'a place such as { env = "MCP_KEY" }, never the key itself',
+    ("mcp", "timeout_s"): "seconds above 0",
     ("providers", "base_url"): "an address such as https://llm.example.com/v1",
     ("providers", "timeout_s"): "seconds above 0",
     ("providers", "max_retries"): "a whole number from 0 to 100",

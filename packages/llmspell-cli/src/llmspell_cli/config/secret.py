@@ -24,42 +24,44 @@ _OTHERS = 0o077
 """The permissions of a file for anybody but its owner."""
 
 
-def secret(key: ApiKey, provider: str, source: str, environ: Mapping[str, str]) -> Secret:
-    """Make the secret of a provider whose key's place is `key`, written at `source`."""
+def secret(key: ApiKey, path: tuple[str, ...], source: str, environ: Mapping[str, str]) -> Secret:
+    """Make the secret whose place is `key`, the setting `path`, written at `source`."""
     if key.env is not msgspec.UNSET:
         variable = key.env
         redactor.learn(environ.get(variable), variable)  # so that no spell is granted it either
         return Secret(
-            lambda: _checked(environ.get(variable), f"variable {variable}", provider, source),
+            lambda: _checked(environ.get(variable), f"variable {variable}", path, source),
             f"environment {variable}",
             name=variable,
         )
     if key.keyring is not msgspec.UNSET:
         service = key.keyring
-        user = provider if key.user is msgspec.UNSET else key.user
+        user = path[1] if key.user is msgspec.UNSET else key.user
         return Secret(
             lambda: _checked(
-                _from_keyring(service, user, source), f"keyring entry {service}", provider, source
+                _from_keyring(service, user, source), f"keyring entry {service}", path, source
             ),
             f"keyring {service}, user {user}",
         )
-    path = str(key.file)
+    file = str(key.file)
     return Secret(
-        lambda: _checked(_from_file(path, source), f"file {path}", provider, source), f"file {path}"
+        lambda: _checked(_from_file(file, source), f"file {file}", path, source), f"file {file}"
     )
 
 
-def _checked(value: str | None, where: str, provider: str, source: str) -> str | None:
+def _checked(value: str | None, where: str, path: tuple[str, ...], source: str) -> str | None:
     """Refuse a key that cannot be one; a variable that is not set is no key."""
     if value is None:
         return None
-    key = value.strip()
+    key, setting = value.strip(), ".".join(path)
+    whose = f"provider `{path[1]}`" if path[0] == "providers" else f"MCP server `{path[1]}`"
     if not key:
-        text = f"the key of the provider `{provider}` is empty: nothing is in the {where}"
-        raise ConfigurationError(f"{source}: {text}", key=f"providers.{provider}.api_key")
-    if not key.isascii() or not key.isprintable():  # it becomes an HTTP header
-        text = f"the key of the provider `{provider}` is no key: the {where} holds other characters"
-        raise ConfigurationError(f"{source}: {text}", key=f"providers.{provider}.api_key")
+        text = f"the key of the {whose} is empty: nothing is in the {where}"
+        raise ConfigurationError(f"{source}: {text}", key=setting)
+    a_header = path[2] != "env"
+    if a_header and not (key.isascii() and key.isprintable()):
+        text = f"the key of the {whose} is no key: the {where} holds other characters"
+        raise ConfigurationError(f"{source}: {text}", key=setting)
     return key
 
 
