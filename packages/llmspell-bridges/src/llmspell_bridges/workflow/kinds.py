@@ -1,0 +1,302 @@
+"""The kinds of workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from llmspell_bridges.workflow.flow import (
+    Checkpoint,
+    Concurrency,
+    Flow,
+    InputSchema,
+    Name,
+    Output,
+    Text,
+    Timeout,
+)
+from llmspell_bridges.workflow.order import ancestors, cycle
+from llmspell_bridges.workflow.step import condition
+from llmspell_core.signature import nearest
+
+if TYPE_CHECKING:
+    from llmspell_bridges.workflow.step import Step
+
+Aggregate = Annotated[Any, "`map`, `list`, a template, or a function of the inputs and the steps"]
+Until = Annotated[Any, "A function of the inputs and the steps, or a condition: when to stop"]
+Iterations = Annotated[Annotated[int, Meta(ge=1, le=10_000)], "The most rounds"]
+Events = Annotated[Annotated[int, Meta(ge=1)] | None, "The most events to take"]
+_BY_NAME = ("list", "map")
+
+
+class Sequential(Flow):
+    """Steps one after the other, each seeing those before it."""
+
+    name = "sequential"
+
+    def __init__(  # noqa: D107, PLR0917 - the class says it; a script names them
+        self,
+        name: Name,
+        *,
+        description: Text = None,
+        output: Output = None,
+        input_schema: InputSchema = None,
+        checkpoint: Checkpoint = False,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            description=description,
+            output=output,
+            input_schema=input_schema,
+            checkpoint=checkpoint,
+            timeout_s=timeout_s,
+        )
+
+    def sees(self, step: Step) -> set[str]:
+        """Name the steps before it."""
+        return {each.name for each in self.added[: self.added.index(step)]}
+
+    def before(self, step: Step) -> list[str]:
+        """Name the step before it."""
+        index = self.added.index(step)
+        return [self.added[index - 1].name] if index else []
+
+
+class Parallel(Flow):
+    """Steps that run at once."""
+
+    name = "parallel"
+
+    def __init__(  # noqa: D107 - the class says it
+        self,
+        name: Name,
+        *,
+        description: Text = None,
+        aggregate: Aggregate = None,
+        max_concurrency: Concurrency = None,
+        input_schema: InputSchema = None,
+        checkpoint: Checkpoint = False,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            description=description,
+            aggregate=aggregate,
+            max_concurrency=max_concurrency,
+            input_schema=input_schema,
+            checkpoint=checkpoint,
+            timeout_s=timeout_s,
+        )
+        if isinstance(aggregate, str) and aggregate not in _BY_NAME:
+            self.output = aggregate
+
+    def sees(self, step: Step) -> set[str]:  # noqa: ARG002 - it is the same for all
+        """Name no step: they run at once."""
+        return set()
+
+    def before(self, step: Step) -> list[str]:  # noqa: ARG002 - as above
+        """Name no step: each is given the workflow's inputs."""
+        return []
+
+    def flaws(self) -> list[str]:
+        """Say what `aggregate` may be."""
+        if self.aggregate is None or callable(self.aggregate):
+            return []
+        if isinstance(self.aggregate, str) and (
+            self.aggregate in _BY_NAME or "{{" in self.aggregate
+        ):
+            return []
+        return ['`aggregate` is "map", "list", a template, or a function']
+
+
+class Conditional(Flow):
+    """Branches, of which the first whose `when` holds is taken."""
+
+    name = "conditional"
+
+    def __init__(  # noqa: D107 - the class says it
+        self,
+        name: Name,
+        *,
+        description: Text = None,
+        output: Output = None,
+        input_schema: InputSchema = None,
+        checkpoint: Checkpoint = False,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            description=description,
+            output=output,
+            input_schema=input_schema,
+            checkpoint=checkpoint,
+            timeout_s=timeout_s,
+        )
+
+    def sees(self, step: Step) -> set[str]:  # noqa: ARG002 - it is the same for all
+        """Name no step: only one runs."""
+        return set()
+
+    def before(self, step: Step) -> list[str]:  # noqa: ARG002 - as above
+        """Name no step: a branch is given the workflow's inputs."""
+        return []
+
+    def flaws(self) -> list[str]:
+        """Say what each branch needs."""
+        found = [
+            f"the branch `{step.name}` needs a `when`, or `otherwise = true`"
+            for step in self.added
+            if step.when is None and not step.otherwise
+        ]
+        found += [
+            f"the branch `{step.name}` has both `when` and `otherwise`"
+            for step in self.added
+            if step.when is not None and step.otherwise
+        ]
+        if sum(step.otherwise for step in self.added) > 1:
+            found.append("only one branch can be `otherwise`")
+        return found
+
+
+class Loop(Flow):
+    """Steps that are repeated until a condition holds."""
+
+    name = "loop"
+
+    def __init__(  # noqa: D107 - the class says it
+        self,
+        name: Name,
+        *,
+        until: Until = None,
+        max_iterations: Iterations = 10,
+        description: Text = None,
+        output: Output = None,
+        input_schema: InputSchema = None,
+        checkpoint: Checkpoint = False,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            until=condition(until, "until", "workflow.loop"),
+            max_iterations=max_iterations,
+            description=description,
+            output=output,
+            input_schema=input_schema,
+            checkpoint=checkpoint,
+            timeout_s=timeout_s,
+        )
+
+    def sees(self, step: Step) -> set[str]:  # noqa: ARG002 - it is the same for all
+        """Name all steps: those that come later ended in the round before."""
+        return {each.name for each in self.added}
+
+    def before(self, step: Step) -> list[str]:
+        """Name the step before it; the first is given the workflow's inputs in each round."""
+        index = self.added.index(step)
+        return [self.added[index - 1].name] if index else []
+
+
+class Dag(Flow):
+    """A graph: each step runs as soon as all that it needs have ended."""
+
+    name = "dag"
+
+    def __init__(  # noqa: D107 - the class says it
+        self,
+        name: Name,
+        *,
+        description: Text = None,
+        output: Output = None,
+        max_concurrency: Concurrency = None,
+        input_schema: InputSchema = None,
+        checkpoint: Checkpoint = False,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            description=description,
+            output=output,
+            max_concurrency=max_concurrency,
+            input_schema=input_schema,
+            checkpoint=checkpoint,
+            timeout_s=timeout_s,
+        )
+
+    def sees(self, step: Step) -> set[str]:
+        """Name the steps that it needs, and what those need."""
+        return ancestors({each.name: each.needs or [] for each in self.added}, step.name)
+
+    def before(self, step: Step) -> list[str]:
+        """Name the steps that it needs."""
+        return step.needs or []
+
+    def flaws(self) -> list[str]:
+        """Find needs that are no steps, and steps that would wait for each other."""
+        names = [step.name for step in self.added]
+        found = [
+            f"`{step.name}` needs `{need[:80]}`, which is no step{nearest(need[:80], names)}"
+            for step in self.added
+            for need in step.needs or ()
+            if need not in names
+        ]
+        circle = cycle({step.name: step.needs or [] for step in self.added})
+        if circle:
+            found.append(f"these steps wait for each other: {' → '.join(circle)}")
+        return found
+
+
+class Reactive(Flow):
+    """Steps that run whenever what they watch changes: a file, a timer, a stream, a step."""
+
+    name = "reactive"
+    reactive = True
+
+    def __init__(  # noqa: D107 - the class says it
+        self,
+        name: Name,
+        *,
+        until: Until = None,
+        max_events: Events = None,
+        description: Text = None,
+        input_schema: InputSchema = None,
+        timeout_s: Timeout = None,
+    ) -> None:
+        self._take(
+            title=name,
+            until=condition(until, "until", "workflow.reactive"),
+            max_events=max_events,
+            description=description,
+            input_schema=input_schema,
+            timeout_s=timeout_s,
+        )
+
+    def sees(self, step: Step) -> set[str]:  # noqa: ARG002 - it is the same for all
+        """Name all steps: each may have run before."""
+        return {each.name for each in self.added}
+
+    def before(self, step: Step) -> list[str]:  # noqa: ARG002 - as above
+        """Name no step: each is given its event."""
+        return []
+
+    def flaws(self) -> list[str]:
+        """Find steps that wait for nothing, and circles of steps that would never end."""
+        names = [step.name for step in self.added]
+        found = [f"the step `{it.name}` needs an `on`" for it in self.added if it.on is None]
+        after = {it.name: [it.on.step] for it in self.added if it.on and it.on.step}
+        found += [
+            f"`{name}` waits for `{need[:80]}`, which is no step{nearest(need[:80], names)}"
+            for name, (need,) in after.items()
+            if need not in names
+        ]
+        circle = cycle({name: after.get(name, []) for name in names})
+        if circle:
+            found.append(f"these steps set each other off: {' → '.join(circle)}")
+        return found
+
+
+KINDS: tuple[type[Flow], ...] = (Sequential, Parallel, Conditional, Loop, Dag, Reactive)
+
+
+__all__ = ["KINDS", "Conditional", "Dag", "Loop", "Parallel", "Reactive", "Sequential"]

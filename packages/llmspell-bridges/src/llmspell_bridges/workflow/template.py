@@ -1,0 +1,311 @@
+"""Templates: jinja2's syntax and sandbox, with nothing in it that could take long.
+
+``{{topic}}``, ``{{research.output.title | upper}}``: names, their fields, and a few filters. No
+statements, arithmetic or calls: what a script writes must not be able to hold the host up.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2.exceptions import TemplateError
+from jinja2.filters import do_first, do_last, do_title, do_truncate
+from jinja2.sandbox import SandboxedEnvironment
+
+from llmspell_core import WorkflowError
+from llmspell_core.signature import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+MAX_CHARS = 64 * 1024
+"""The longest template."""
+MAX_RESULT_CHARS = 10 * 1024 * 1024
+"""The longest text that one may become."""
+MAX_EXPRESSIONS = 200
+_MOST_FILTERS = 5
+_DEEPEST = 16
+_DIGITS = 15
+
+
+class BadTemplateError(ValueError):
+    """It is no template; the message says where and why."""
+
+
+class _TooLongError(Exception):
+    """A filter would make more than `MAX_RESULT_CHARS` of it."""
+
+
+def _bounded(make: Callable[..., Any]) -> Callable[..., Any]:
+    def bounded(value: Any, *args: Any) -> Any:
+        made = make(value, *args)
+        if isinstance(made, str) and len(made) > MAX_RESULT_CHARS:
+            raise _TooLongError
+        return made
+
+    return bounded
+
+
+def _join(value: Any, separator: str = "") -> str:
+    parts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
+    if sum(map(len, parts)) + len(separator) * len(parts) > MAX_RESULT_CHARS:
+        raise _TooLongError
+    return separator.join(parts)
+
+
+def _round(value: Any, digits: int = 0) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UndefinedError("`round` takes a number")
+    rounded = round(float(value), max(-_DIGITS, min(_DIGITS, digits)))
+    return int(rounded) if digits == 0 and abs(rounded) < 2**53 else rounded
+
+
+def _length(value: Any) -> int:
+    if not isinstance(value, (str, list, dict)):
+        raise UndefinedError("`length` takes a text, a list or a map")
+    return len(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _default(value: Any, other: Any = "") -> Any:
+    return other if value is None or isinstance(value, StrictUndefined) else value
+
+
+def _truncate(value: Any, length: int = 255) -> str:
+    return do_truncate(_ENVIRONMENT, _text(value), max(3, length))
+
+
+def _one(value: Any, of: Callable[..., Any]) -> Any:
+    return of(_ENVIRONMENT, value) if isinstance(value, (str, list)) and value else None
+
+
+FILTERS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
+    "default": (_default, (object,)),
+    "first": (lambda value: _one(value, do_first), ()),
+    "join": (_join, (str,)),
+    "json": (_bounded(_json), ()),
+    "last": (lambda value: _one(value, do_last), ()),
+    "length": (_length, ()),
+    "lower": (_bounded(lambda value: _text(value).lower()), ()),
+    "round": (_round, (int,)),
+    "title": (_bounded(lambda value: do_title(_text(value))), ()),
+    "trim": (lambda value: _text(value).strip(), ()),
+    "truncate": (_truncate, (int,)),
+    "upper": (_bounded(lambda value: _text(value).upper()), ()),
+}
+"""Each filter, and the types of its arguments, which are constants."""
+
+
+def _text(value: Any) -> str:
+    """Write a value into a text: texts as they are, the rest as JSON, nothing as nothing."""
+    if isinstance(value, StrictUndefined):
+        return str(value)  # raises
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return _json(value)
+
+
+class _Environment(SandboxedEnvironment):
+    """A sandbox in which there is only data: no attribute of any object can be named."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look into a map."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Look into a map or a list; nothing else has parts."""
+        if isinstance(obj, StrictUndefined):
+            return obj
+        if isinstance(obj, dict) and isinstance(argument, str):
+            if argument in obj:
+                return obj[argument]
+            return self.undefined(f"there is no `{argument}` in it{nearest(argument, list(obj))}")
+        if isinstance(obj, list) and type(argument) is int and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        what = "nothing" if obj is None else type(obj).__name__
+        return self.undefined(f"there is no `{argument}` in it: it is a {what}")
+
+
+_ENVIRONMENT = _Environment(
+    undefined=StrictUndefined, finalize=_text, keep_trailing_newline=True, cache_size=0
+)
+_ENVIRONMENT.filters = {name: function for name, (function, _) in FILTERS.items()}
+_ENVIRONMENT.globals = {}
+_ENVIRONMENT.tests = {}
+
+
+class Template:
+    """A template that was checked and compiled; `names` are its variables, with their fields."""
+
+    def __init__(self, source: str) -> None:
+        """Parse, check and compile.
+
+        Raises:
+            BadTemplateError: it says where and why.
+        """
+        if len(source) > MAX_CHARS:
+            raise BadTemplateError(f"it is longer than {MAX_CHARS:,} characters")
+        self.source = source
+        self.names: list[tuple[str, ...]] = []
+        self._safe: set[int] = set()
+        try:
+            parsed = _ENVIRONMENT.parse(source)
+            self._check(parsed)
+            self._whole = self._single(parsed)
+            self._compiled = _ENVIRONMENT.from_string(parsed)
+            self._value = None if self._whole is None else _expression(self._whole)
+        except TemplateSyntaxError as error:
+            raise BadTemplateError(f"line {error.lineno}: {error.message}") from None
+        except RecursionError:
+            raise BadTemplateError("it is nested too deeply") from None
+
+    @property
+    def optional(self) -> set[tuple[str, ...]]:
+        """The names that have a default."""
+        return {name for index, name in enumerate(self.names) if index in self._safe}
+
+    def text(self, values: Mapping[str, Any]) -> str:
+        """Fill it in.
+
+        Raises:
+            WorkflowError: something it names has no value, or the text becomes too long.
+        """
+        parts, size = [], 0
+        for part in self._guarded(lambda: self._compiled.generate(values)):
+            size += len(part)
+            if size > MAX_RESULT_CHARS:
+                raise self._too_long()
+            parts.append(part)
+        return "".join(parts)
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """Fill it in; what is one expression and nothing else keeps its type.
+
+        Raises:
+            WorkflowError: as `text`.
+        """
+        if self._value is None:
+            return self.text(values)
+        (found,) = self._guarded(lambda: iter([_evaluated(self._value, values)]))
+        return found
+
+    def _guarded(self, parts: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        try:
+            yield from parts()
+        except _TooLongError:
+            raise self._too_long() from None
+        except (TemplateError, TypeError, ValueError) as error:
+            raise WorkflowError(f"the template {self._shown}: {error}") from None
+
+    def _too_long(self) -> WorkflowError:
+        text = f"the template {self._shown} becomes longer than {MAX_RESULT_CHARS:,} characters"
+        return WorkflowError(text)
+
+    @property
+    def _shown(self) -> str:
+        return json.dumps(
+            self.source[:60] + ("…" if len(self.source) > 60 else ""),  # noqa: PLR2004 - enough to know it by
+            ensure_ascii=False,
+        )
+
+    def _check(self, parsed: nodes.Template) -> None:
+        count = 0
+        for statement in parsed.body:
+            if not isinstance(statement, nodes.Output):
+                what = f"line {statement.lineno}: `{{% … %}}` is not known here"
+                raise BadTemplateError(f"{what}: only values, such as {{{{topic}}}}")
+            for part in statement.nodes:
+                if isinstance(part, nodes.TemplateData):
+                    continue
+                count += 1
+                if count > MAX_EXPRESSIONS:
+                    raise BadTemplateError(f"it names more than {MAX_EXPRESSIONS} values")
+                self._check_expression(part)
+
+    def _check_expression(self, node: nodes.Node) -> None:
+        """Walk down one value: filters, fields, and the name at the bottom."""
+        line, path, filters, safe = node.lineno, [], 0, False
+        for _ in range(_DEEPEST):
+            if isinstance(node, nodes.Filter) and node.node is not None:
+                filters += 1
+                safe = safe or node.name == "default"
+                _check_filter(node)
+                node = node.node
+            elif isinstance(node, nodes.Getattr):
+                path.append(node.attr)
+                node = node.node
+            elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+                if type(node.arg.value) not in {str, int}:
+                    raise BadTemplateError(f"line {line}: what stands in [] is a name or a number")
+                path.append(str(node.arg.value))
+                node = node.node
+            else:
+                break
+        if filters > _MOST_FILTERS:
+            raise BadTemplateError(f"line {line}: more than {_MOST_FILTERS} filters")
+        if not isinstance(node, nodes.Name):
+            text = f"line {line}: only names, their fields and filters may stand in {{{{ }}}}"
+            raise BadTemplateError(text)
+        if node.name == "self":  # jinja2's own
+            raise BadTemplateError(f"line {line}: nothing can be called `self`")
+        if safe:
+            self._safe.add(len(self.names))
+        self.names.append((node.name, *reversed(path)))
+
+    @staticmethod
+    def _single(parsed: nodes.Template) -> nodes.Expr | None:
+        parts = [part for output in parsed.body for part in output.nodes]  # type: ignore[attr-defined]  # `_check` let nothing else through
+        single = len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+        return parts[0] if single else None
+
+
+def _check_filter(node: nodes.Filter) -> None:
+    line = node.lineno
+    if node.name not in FILTERS:
+        raise BadTemplateError(
+            f"line {line}: unknown filter `{node.name}`{nearest(node.name, list(FILTERS))}"
+        )
+    types = FILTERS[node.name][1]
+    given = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args]
+    plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs) and len(given) <= len(types)
+    if not plain or not all(
+        isinstance(arg, nodes.Const) and isinstance(value, kind) and type(value) is not bool
+        for arg, value, kind in zip(node.args, given, types, strict=False)
+    ):
+        raise BadTemplateError(f"line {line}: the filter `{node.name}` takes no such arguments")
+
+
+def _expression(node: nodes.Expr) -> Any:
+    body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), node, lineno=1)]
+    return _ENVIRONMENT.from_string(nodes.Template(body, lineno=1))
+
+
+def _evaluated(template: Any, values: Mapping[str, Any]) -> Any:
+    context = template.new_context(dict(values))
+    for _ in template.root_render_func(context):
+        pass
+    found = context.vars["result"]
+    if isinstance(found, StrictUndefined):
+        str(found)  # raises
+    return found
+
+
+def fill(value: Any, texts: Mapping[str, Template], values: Mapping[str, Any]) -> Any:
+    """Fill in every template in a value; `texts` are those that were compiled, by their source."""
+    if isinstance(value, str):
+        return texts[value].value(values) if value in texts else value
+    if isinstance(value, list):
+        return [fill(item, texts, values) for item in value]
+    if isinstance(value, dict):
+        return {key: fill(item, texts, values) for key, item in value.items()}
+    return value
+
+
+__all__ = ["BadTemplateError", "Template", "fill"]
