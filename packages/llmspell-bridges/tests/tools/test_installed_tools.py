@@ -62,7 +62,7 @@ def loud(plugins: Any) -> None:
 @pytest.mark.usefixtures("loud")
 async def test_it_is_listed_without_being_imported(script: Any) -> None:
     """Until it is asked for."""
-    assert await script.ask("tools", "list") == ["loud"]
+    assert "loud" in await script.ask("tools", "list")
     assert "acme_tools" not in sys.modules
     assert (await script.ask("tools", "schema", "loud"))["description"] == "Loud"
     assert "acme_tools" in sys.modules

@@ -109,7 +109,7 @@ async def test_a_bad_schema_is_refused_at_once(
     """Before a model could be told of it."""
     with pytest.raises(ValidationError, match=rf"bad argument `parameters` .*: .*{said}"):
         await script.define("x", print, parameters=parameters)
-    assert await script.ask("tools", "list") == []
+    assert "x" not in await script.ask("tools", "list")
 
 
 @pytest.mark.parametrize("name", ["a b", "1st", "x" * 65, "list", ""])
@@ -195,7 +195,7 @@ async def test_a_budget_hit_inside_a_handler_is_no_failure_of_the_tool(scripted:
 async def test_list_schema_validate_health(script: Any) -> None:
     """What there is, what it takes, whether arguments fit, whether it can be used."""
     tool = await script.define("shout", print, description="Loud", parameters=TEXT)
-    assert await script.ask("tools", "list") == ["shout"]
+    assert "shout" in await script.ask("tools", "list")
     described = {"name": "shout", "description": "Loud", "parameters": TEXT}
     assert await script.ask("tools", "schema", "shout") == described
     assert await script.ask(tool.id, "schema") == described

@@ -20,7 +20,14 @@ from llmspell_bridges.fs.errors import problem, translated
 from llmspell_bridges.fs.pieces import opened, read_lines
 from llmspell_bridges.fs.settings import FsSettings
 from llmspell_bridges.policy.paths import Access, PathPolicy, Place
-from llmspell_core import Bridge, CallContext, FileSystemError, Session, method
+from llmspell_core import (
+    Bridge,
+    CallContext,
+    FileSystemError,
+    PermissionDeniedError,
+    Session,
+    method,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +77,14 @@ class FsBridge(Bridge):
     def for_run(self, session: Session) -> FsBridge:
         """Make the instance of one run, with its grants."""
         return type(self)(self._settings, session)
+
+    async def refusal(self, path: str, access: Access, where: str) -> PermissionDeniedError | None:
+        """Say how `path` would be refused now, nobody being asked; None where it would not."""
+        try:
+            await asyncio.to_thread(self._policy.resolve, path, access, where)
+        except PermissionDeniedError as refused:
+            return refused
+        return None
 
     @method(effects=("read",), example={"path": "notes.txt"}, returns="The file's text, or bytes")
     async def read(

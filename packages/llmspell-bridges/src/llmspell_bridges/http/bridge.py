@@ -221,7 +221,7 @@ class HttpBridge(Bridge):
         *,
         stream: bool = False,
     ) -> tuple[Client, Request]:
-        client = await self._started()
+        client = await self.client()
         from llmspell_bridges.http.request import Content, make_request
 
         given = Content(**content)
@@ -230,7 +230,7 @@ class HttpBridge(Bridge):
         )
         return client, request
 
-    async def _started(self) -> Client:
+    async def client(self) -> Client:
         """Make the run's client; the first one of a process imports the HTTP library."""
         if self._client is None:
             self._starting = self._starting or asyncio.Lock()

@@ -107,6 +107,14 @@ class Client:
         """Close all connections."""
         await self._session.close()
 
+    def refusal(self, url: URL, where: str) -> PermissionDeniedError | None:
+        """Say how a host would be refused, nobody being asked; no name is looked up."""
+        try:
+            self._policy.check_host(url.raw_host or "", url.port or 0, where)
+        except PermissionDeniedError as refused:
+            return refused
+        return None
+
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[Answer]:
         """Send `request`, follow its redirects, and give its answer once the head is there.

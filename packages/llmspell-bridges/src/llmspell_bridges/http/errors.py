@@ -74,6 +74,7 @@ def timed_out(request: Request, url: URL) -> NetworkError:
 
 def too_large(request: Request, url: URL) -> BadResponseError:
     """Make the error of a body that was cut."""
-    remedy = "raise max_bytes" if request.where == "http.stream" else "read it with `http.stream`"
+    by_script = request.where.startswith("http.") and request.where != "http.stream"
+    remedy = "read it with `http.stream`" if by_script else "raise max_bytes"
     what = f"the body is larger than {request.max_bytes:,} bytes and was cut; {remedy}"
     return bad_response(request, url, what)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 
 from llmspell_bridges.tools import arguments as args_
 from llmspell_bridges.tools.failure import failed
+from llmspell_bridges.tools.granting import permit
 from llmspell_bridges.tools.handle import ToolHandle
 from llmspell_bridges.tools.script import Definition, ScriptTool
 from llmspell_core import (
@@ -48,7 +49,8 @@ def toolbox(session: Session) -> ToolBox:
     """Find the tools of a run, or make them; they are closed when the run ends."""
     box = _boxes.get(session)
     if box is None:
-        settings = getattr(session.bridges.get("tools"), "settings", {})
+        named = session.bridges.get("tools")  # an agent has tools where the spell never names it
+        settings = getattr(named, "settings", None) or session.settings.get("tools", {})
         box = _boxes[session] = ToolBox(session, settings)
         session.handles.add(box)
     return box
@@ -244,7 +246,7 @@ class ToolBox(Handle):
     async def _call(self, tool: Tool, arguments: dict[str, Any], approve: Approve | None) -> Value:
         ctx = self.context(tool)
         if tool.permission is not None:
-            await ctx.ask(*tool.permission)
+            await permit(tool, tool.permission, arguments, ctx)
         fitting = await args_.checked(tool, arguments)
         why_not = None if approve is None else await approve(fitting)
         if why_not is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from llmspell_core import CallContext
+    from llmspell_core import CallContext, PermissionDeniedError
 
 NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
 """The parameters of a tool that takes none."""
@@ -67,6 +67,18 @@ class Tool(ABC):
         What is raised becomes a `ToolError`, but for what ends a run or was not permitted. Being
         cancelled is how a time limit and the end of a run arrive.
         """
+
+    async def refusal(
+        self,
+        arguments: dict[str, Any],  # noqa: ARG002 - for subclasses
+        ctx: CallContext,  # noqa: ARG002 - for subclasses
+    ) -> PermissionDeniedError | None:
+        """Say how a call with these `arguments` would be refused, its `permission` aside.
+
+        It is asked where `permission` is not granted, so that one error names all that is missing.
+        Nobody is asked for anything in here.
+        """
+        return None
 
     async def health(self, ctx: CallContext) -> None:
         """Raise an error that says why it cannot be used: a key that is missing, a server down."""
