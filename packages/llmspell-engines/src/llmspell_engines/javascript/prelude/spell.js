@@ -120,7 +120,7 @@ function start(record) {
   addGlobal("env", makeEnv(record.env, record.env_granted || []));
   const bridges = objectKeys(record.bridges);
   for (let i = 0; i < bridges.length; i++) {
-    addGlobal(bridges[i], makeBridge(bridges[i], record.bridges[bridges[i]]));
+    addBridge(bridges[i], makeBridge(bridges[i], record.bridges[bridges[i]]));
   }
   // everything is compiled before anything runs
   const require = makeRequire(record.includes || {});

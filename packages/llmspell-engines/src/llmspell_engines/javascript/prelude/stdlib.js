@@ -79,6 +79,11 @@ function sleep(ms) {
   return call("runtime", "sleep", 0, [floor(ms) + (ms > floor(ms) ? 1 : 0)], "util");
 }
 
+// The host's, of the package llmspell-bridges: it has the policy, and a function of the script.
+function retry(...args) {
+  return call("util", "retry", 0, args, "util");
+}
+
 const timers = new SafeMap(); // timer -> the call that waits for it
 let lastTimer = 0;
 
@@ -153,6 +158,16 @@ function addGlobal(name, value) {
   define(globalThis, name, value);
 }
 
+// A bridge named like a library of the guest's adds its methods to it.
+function addBridge(name, bridge) {
+  const library = setHas(globalNames, name) ? globalThis[name] : undefined;
+  if (typeof library !== "object" || library === null) return addGlobal(name, bridge);
+  const methods = objectKeys(bridge);
+  for (let i = 0; i < methods.length; i++) {
+    if (!hasOwn(library, methods[i])) define(library, methods[i], bridge[methods[i]], true);
+  }
+}
+
 function addFunctions(object, functions) {
   const names = objectKeys(functions);
   for (let i = 0; i < names.length; i++) define(object, names[i], functions[names[i]], true);
@@ -176,7 +191,7 @@ function installStdlib() {
     encode: encodeJson,
     decode: (text) => parseJson(text),
   }));
-  addGlobal("util", addFunctions({}, { uuid, now, hash: named(guarded(hash), "hash"), base64, sleep }));
+  addGlobal("util", addFunctions({}, { uuid, now, hash: named(guarded(hash), "hash"), base64, sleep, retry }));
   addGlobal("setTimeout", setTimer("setTimeout", false));
   addGlobal("setInterval", setTimer("setInterval", true));
   addGlobal("clearTimeout", named((timer) => clearTimer(timer), "clearTimeout"));

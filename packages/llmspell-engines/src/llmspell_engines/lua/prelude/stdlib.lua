@@ -129,6 +129,13 @@ function util.sleep(ms)
   P.call("runtime", "sleep", { whole }, 1, "util.sleep")
 end
 
+-- The host's, of the package llmspell-bridges: it has the policy, and a function of the script.
+function util.retry(...)
+  local args = table.pack(...)
+  local value = P.call("util", "retry", args, args.n, "util.retry")
+  return value
+end
+
 -- ---- math ----------------------------------------------------------------------------------
 
 local exp, log = math.exp, math.log
