@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 CAPABILITIES: dict[str, str] = {
     "int64": "integers of 64 bits keep their value",
     "bytes": "bytes and text are told apart",
+    "binary": "bytes that are no text can be held",
     "float_identity": "1.0 and 1 are told apart",
+    "invalid_text": "a text may hold what is no valid Unicode",
+    "catching": "a script can catch an error and go on",
+    "thrown_values": "a script can raise any value, which the error keeps",
+    "dynamic_names": "a script can ask whether a name exists",
+    "stdlib": "the library of `json`, `math` and `util` is there, whole",
     "callbacks": "script functions can be passed to bridges",
     "concurrency": "one spell can have many calls in flight",
     "handles": "bridges can return objects with methods",

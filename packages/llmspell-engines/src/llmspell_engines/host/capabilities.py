@@ -1,10 +1,16 @@
-"""What every engine in a worker offers: the protocol's own features."""
+"""What every engine in a worker offers: the protocol's own features, and a whole language."""
 
 from __future__ import annotations
 
 COMMON = frozenset(
     {
         "int64",
+        "binary",
+        "invalid_text",
+        "catching",
+        "thrown_values",
+        "dynamic_names",
+        "stdlib",
         "callbacks",
         "concurrency",
         "handles",
