@@ -49,7 +49,11 @@ class McpBridge(Bridge):
 
     async def close(self) -> None:
         """End all connections at once, and with them the servers that were started."""
-        await asyncio.gather(*(it.close() for it in self._connections), return_exceptions=True)
+        try:
+            await asyncio.gather(*(it.close() for it in self._connections), return_exceptions=True)
+        finally:
+            for connection in self._connections:
+                connection.abandon()
 
     @method(example={}, returns="The names, sorted")
     async def servers(self) -> list[str]:

@@ -82,8 +82,13 @@ class Connection:
         try:
             await asyncio.shield(asyncio.wait([self._owner]))
         except asyncio.CancelledError:
-            self._owner.cancel()  # no time for kindness: the server is killed
+            self.abandon()
             raise
+
+    def abandon(self) -> None:
+        """Leave no time for kindness: what is still there is killed."""
+        if self._owner is not None:
+            self._owner.cancel()
 
     @property
     def open_(self) -> bool:
