@@ -42,7 +42,7 @@ class ToyEngine(ScriptEngine):
         language="Toy",
         version="1",
         suffixes=(".toy",),
-        capabilities=frozenset({"float_identity", "hard_timeout", "int64"}),
+        capabilities=frozenset({"float_identity", "hard_timeout", "int64", "stdlib"}),
     )
 
     async def check_syntax(self, script: str, name: str) -> None:
@@ -187,7 +187,13 @@ class OnceEngine(ToyEngine):
 class DecliningEngine(ToyEngine):
     """Declines the wall clock, and says so when it is asked to hold one."""
 
-    info = EngineInfo(name="toy", language="Toy", version="1", suffixes=(".toy",))
+    info = EngineInfo(
+        name="toy",
+        language="Toy",
+        version="1",
+        suffixes=(".toy",),
+        capabilities=frozenset({"stdlib"}),
+    )
 
 
 class PretendingEngine(DecliningEngine):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 import pytest
@@ -30,11 +30,13 @@ from llmspell_testkit.probe import ContractBridge
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from llmspell_testkit.case import Case
     from llmspell_testkit.host import EngineHost
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 LIMIT_SETTERS = {
     "hard_timeout": ("set_timeout", 1.5),
@@ -45,6 +47,16 @@ LIMIT_SETTERS = {
 
 SETTINGS = frozenset({"engine", "configs", "sources", "case_files", "known_failures"})
 """What a subclass of `EngineContract` may set; everything else is the contract's own."""
+
+
+def needing(*capabilities: str) -> Callable[[F], F]:
+    """Leave a test of the contract out where the engine declines one of `capabilities`."""
+
+    def mark(test: F) -> F:
+        test.__dict__["contract_needs"] = capabilities
+        return test
+
+    return mark
 
 
 class EngineContract:
@@ -93,7 +105,12 @@ class EngineContract:
     @classmethod
     def declined(cls, case: Case, config: EngineConfig) -> list[str]:
         """List the capabilities a case needs that the engine, so configured, declines."""
-        return sorted(set(case.needs) - cls.engine(config).capabilities)
+        return cls.declines(case.needs, config)
+
+    @classmethod
+    def declines(cls, needs: Iterable[str], config: EngineConfig) -> list[str]:
+        """List those of `needs` that the engine, so configured, declines."""
+        return sorted(set(needs) - cls.engine(config).capabilities)
 
     def test_case(self, contract_host: EngineHost, contract_case: Case) -> None:
         """The engine does what the case says. If this fails, the report names the contract's page."""
@@ -230,6 +247,7 @@ class EngineContract:
 
         contract_host.call(run)
 
+    @needing("stdlib")
     def test_a_seed_repeats_a_run(self, contract_host: EngineHost) -> None:
         """The same seed gives the same chance, another seed another.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.host import EngineHost
@@ -42,14 +42,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "contract_limit" in metafunc.fixturenames:
         _each(metafunc, "contract_limit", _limits(contract))
     else:
-        names = [config.isolation for config in contract.configs]
-        metafunc.parametrize(
-            "contract_host", contract.configs, ids=names, indirect=True, scope="class"
-        )
+        params = _configs(contract, getattr(metafunc.function, "contract_needs", ()))
+        metafunc.parametrize("contract_host", params, indirect=True, scope="class")
 
 
 def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
     metafunc.parametrize(("contract_host", name), params, indirect=["contract_host"], scope="class")
+
+
+def _configs(contract: type[EngineContract], needs: Sequence[str]) -> list[Any]:
+    return [
+        pytest.param(
+            config, id=config.isolation, marks=_declined_mark(contract.declines(needs, config))
+        )
+        for config in contract.configs
+    ]
+
+
+def _declined_mark(capabilities: list[str]) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.contract_declined(capabilities)] if capabilities else []
 
 
 def _cases(contract: type[EngineContract]) -> list[Any]:
@@ -58,11 +69,10 @@ def _cases(contract: type[EngineContract]) -> list[Any]:
             config,
             case,
             id=f"{config.isolation}-{case.id}",
-            marks=[pytest.mark.contract_declined(declined)] if declined else [],
+            marks=_declined_mark(contract.declined(case, config)),
         )
         for config in contract.configs
         for case in contract.cases().values()
-        for declined in [contract.declined(case, config)]
     ]
 
 
