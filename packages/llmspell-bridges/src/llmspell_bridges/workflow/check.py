@@ -33,6 +33,7 @@ _BELONGS = {
     "arguments": "tool",
     "inputs": "workflow",
 }
+_OF_WORKFLOWS = {"needs": "dag", "otherwise": "conditional", "on": "reactive"}
 
 
 class Checked(msgspec.Struct, kw_only=True):
@@ -116,17 +117,23 @@ def _check(flow: Flow, session: Session, inputs: Mapping[str, Any] | None, found
         found.error(text)
     for step in flow.added:
         _check_step(flow, step, session, inputs, found)
-    if isinstance(flow.output, str) and flow.output in found.texts:
-        _names(flow, flow.output, set(names), f"the output of `{flow.title}`", inputs, found)
-    elif flow.output is not None and not isinstance(flow.output, str):
-        found.error("`output` is a template, such as `{{report.output}}`")
-    if isinstance(flow.until, Condition):
-        _condition(flow, flow.until, set(names), "`until`", found)
+    _check_ends(flow, set(names), inputs, found)
     if flow.name == "conditional" and flow.added and not any(it.otherwise for it in flow.added):
         found.warnings.append(f"`{flow.title}` has no `otherwise`: it may take no branch at all")
     shadowed = sorted({*(inputs or {})} & {*names})
     for name in shadowed:
         found.warnings.append(f"the input `{name}` cannot be seen: a step has its name")
+
+
+def _check_ends(
+    flow: Flow, names: set[str], inputs: Mapping[str, Any] | None, found: Checked
+) -> None:
+    if isinstance(flow.output, str) and flow.output in found.texts:
+        _names(flow, flow.output, names, f"the output of `{flow.title}`", inputs, found)
+    elif flow.output is not None and not isinstance(flow.output, str):
+        found.error("`output` is a template, such as `{{report.output}}`")
+    if isinstance(flow.until, Condition):
+        _condition(flow, flow.until, names, "`until`", found)
 
 
 def _check_step(
@@ -137,25 +144,8 @@ def _check_step(
     if flaw:
         found.error(flaw)
         return
-    for text in _work(step, session):
+    for text in (*_work(step, session), *_strangers(flow, step)):
         found.error(f"{where}: {text}")
-    for argument, kind in _BELONGS.items():
-        if getattr(step, argument) is not None and step.kind not in {kind, "none"}:
-            found.error(f"{where}: `{argument}` belongs to a step with `{kind}`")
-    for argument, kinds in (
-        ("needs", ("dag",)),
-        ("otherwise", ("conditional",)),
-        ("on", ("reactive",)),
-    ):
-        if (
-            getattr(step, argument) not in {None, False}
-            if not isinstance(getattr(step, argument), list)
-            else True
-        ):
-            if flow.name not in kinds:
-                found.error(f"{where}: `{argument}` belongs to workflow.{kinds[0]}")
-    if step.on_error == "fallback" and step.fallback is None:
-        found.error(f'{where}: `on_error = "fallback"` needs a `fallback`')
     sees = flow.sees(step)
     for text in (*_texts(step.prompt), *_texts(step.arguments), *_texts(step.inputs)):
         if text in found.texts:
@@ -168,6 +158,19 @@ def _check_step(
         if step.workflow.reactive or step.workflow.checkpoint:
             what = "a reactive workflow" if step.workflow.reactive else "`checkpoint`"
             found.error(f"{where}: {what} cannot stand in another workflow")
+
+
+def _strangers(flow: Flow, step: Step) -> Iterator[str]:
+    """Say which arguments belong to other steps, and to other workflows."""
+    for argument, kind in _BELONGS.items():
+        if getattr(step, argument) is not None and step.kind not in {kind, "none"}:
+            yield f"`{argument}` belongs to a step with `{kind}`"
+    for argument, kind in _OF_WORKFLOWS.items():
+        given = getattr(step, argument)
+        if given is not None and given is not False and flow.name != kind:
+            yield f"`{argument}` belongs to a step of workflow.{kind}"
+    if step.on_error == "fallback" and step.fallback is None:
+        yield '`on_error = "fallback"` needs a `fallback`'
 
 
 def _work(step: Step, session: Session) -> Iterator[str]:

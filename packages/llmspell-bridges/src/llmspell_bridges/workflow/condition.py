@@ -59,8 +59,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             WorkflowError: `gt` and `lt` compare numbers alone, `contains` looks into text and lists.
         """
         record: Any = steps.get(self.step or "") or {}
-        source = inputs if self.step is None else record
-        value = source.get(self.input if self.step is None else "output", UNSET)
+        if self.input is not None:
+            value = inputs.get(self.input, UNSET)
+        else:
+            value = record.get("output", UNSET)
         for part in (self.field or "").split(".") if self.field else ():
             value = _below(value, part)
         return all(self._test(name, wanted, value, record) for name, wanted in self.tests.items())

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from llmspell_bridges.retry import RetryPolicy
+from llmspell_bridges.retry import RetryPolicy  # noqa: TC001 - a hint that is read at run time
 from llmspell_bridges.workflow.check import Checked, check
 from llmspell_bridges.workflow.describe import describe
 from llmspell_bridges.workflow.step import MAX_STEPS, OnError, Seconds, Step, condition, source
 from llmspell_core import Builder, Callback, CallContext, ValidationError, method
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmspell_bridges.workflow.bridge import WorkflowBridge
 
 Name = Annotated[str, "What errors, progress and templates call it"]
@@ -111,14 +113,14 @@ class Flow(Builder):
     @method(example={"inputs": {"topic": "owls"}}, returns=_RESULT)
     async def run(self, inputs: Inputs = None, *, ctx: CallContext) -> dict[str, Any]:
         """Run all of it, and wait for its end."""
-        return await self.bridge.execute(self, ctx, inputs=inputs or {})
+        return await self.bridge.running(self, ctx).start(inputs or {})
 
     @method(example={"inputs": {"topic": "owls"}}, returns=_EVENTS)
     async def run_with_progress(
         self, inputs: Inputs = None, *, ctx: CallContext
     ) -> AsyncIterator[dict[str, Any]]:
         """Run all of it, and see what happens as it happens."""
-        async with aclosing(self.bridge.events(self, ctx, inputs=inputs or {})) as events:
+        async with aclosing(self.bridge.events(self, ctx, inputs or {})) as events:
             async for event in events:
                 yield event
 
@@ -127,10 +129,10 @@ class Flow(Builder):
         self,
         id: Annotated[str, "The `id` of the run to go on with"],
         *,
-        ctx: CallContext,  # noqa: A002 - the spec's name
+        ctx: CallContext,
     ) -> dict[str, Any]:
         """Go on with a run that was kept by `checkpoint`; what had finished is not run again."""
-        return await self.bridge.execute(self, ctx, resume=id)
+        return await self.bridge.running(self, ctx).resume(id)
 
     @method(example={}, returns=_FAULTS)
     async def validate(self, inputs: Inputs = None, *, ctx: CallContext) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class Flow(Builder):
         """Describe the workflow and its steps."""
         return describe(self)
 
-    async def checked(self, ctx: CallContext, inputs: dict[str, Any] | None = None) -> Checked:
+    async def checked(self, ctx: CallContext, inputs: Mapping[str, Any] | None = None) -> Checked:
         """Compile the templates and look for mistakes; `inputs` are known when it is run."""
         return await check(self, ctx.session, inputs)
 

@@ -14,8 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langsmith import tracing_context
 
 from llmspell_bridges.workflow.schemas import fits
-from llmspell_bridges.workflow.stepping import holds, take
-from llmspell_core import LlmspellError, WorkflowError
+from llmspell_bridges.workflow.stepping import asked, take
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,7 +43,7 @@ class State(TypedDict, total=False):
 
 def warm() -> None:
     """Load what langgraph would load on the event loop with its first graph."""
-    graph = StateGraph(State)
+    graph: Any = StateGraph(State)
     graph.add_node("one", _nothing)
     graph.add_edge(START, "one")
     graph.compile()
@@ -55,28 +54,53 @@ async def _nothing(_: State) -> State:
 
 
 async def invoke(run: Run) -> dict[str, Any]:
-    """Run a workflow within the step of another one, or without a checkpoint; return its result."""
+    """Run a workflow, or the one in a step of another; return its result.
+
+    Raises:
+        ValidationError: its inputs do not fit its schema.
+        WorkflowError: a step failed.
+    """
+    return await start(run, {}, {"steps": {}})
+
+
+async def start(run: Run, config: dict[str, Any], state: State) -> dict[str, Any]:
+    """Run a workflow that is kept under the name in `config`; see `invoke`."""
     await fits(run.flow.input_schema, run.inputs, f"the input of `{run.flow.title}`")
-    return await advance(run, None, {"steps": {}})
+    return await _advanced(run, _drawn(run, config), config, state)
 
 
-async def advance(
-    run: Run, config: dict[str, Any] | None, state: State | None, saver: Any = None
+async def resume(run: Run, config: dict[str, Any]) -> dict[str, Any]:
+    """Go on with a run from what is kept of it; return its result.
+
+    Raises:
+        WorkflowError: a step failed.
+    """
+    graph = _drawn(run, config)
+    kept = await graph.aget_state(config)
+    if kept.next:
+        return await _advanced(run, graph, config, None)
+    return await _result(run, kept.values)
+
+
+def _drawn(run: Run, config: dict[str, Any]) -> Any:
+    """Draw the graph; the one in a step is kept with the outermost, if that is kept."""
+    return _DRAWN[run.flow.name](run, run.saver if config else None)
+
+
+async def _advanced(
+    run: Run, graph: Any, config: dict[str, Any], state: State | None
 ) -> dict[str, Any]:
-    """Run the graph from `state`, or on from where its checkpoint is; return the result."""
-    graph = _DRAWN[run.flow.name](run, saver)
     rounds = (len(run.flow.added) + 1) * run.flow.max_iterations
-    whole = {**(config or {}), "recursion_limit": rounds + 10}
-    durable: dict[str, Any] = {} if saver is None else {"durability": "sync"}
-    try:
-        ended = await graph.ainvoke(state, whole, **durable)
-        run.absorb(ended.get("steps", {}))
-        run.iteration = ended.get("iteration", run.iteration)
-        run.finished = ended.get("done", True)
-        return await run.result()
-    except Exception as error:
-        run.failed(error)
-        raise
+    whole = {**config, "recursion_limit": rounds + 10}
+    durable: dict[str, Any] = {"durability": "sync"} if config else {}
+    return await _result(run, await graph.ainvoke(state, whole, **durable))
+
+
+async def _result(run: Run, ended: State) -> dict[str, Any]:
+    run.absorb(ended.get("steps", {}))
+    run.iteration = ended.get("iteration", run.iteration)
+    run.finished = ended.get("done", True)
+    return await run.result()
 
 
 async def outermost(work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
@@ -124,7 +148,7 @@ def _parallel(run: Run, saver: Any) -> Any:
 def _conditional(run: Run, saver: Any) -> Any:
     async def choose(_: State) -> State:
         for step in run.flow.added:
-            if step.when is not None and await _asked(run, step.when, f"`when` of `{step.name}`"):
+            if step.when is not None and await asked(run, step.when, f"`when` of `{step.name}`"):
                 return {"choice": step.name}
         return {"choice": next((it.name for it in run.flow.added if it.otherwise), END)}
 
@@ -143,7 +167,7 @@ def _loop(run: Run, saver: Any) -> Any:
         run.absorb(state.get("steps", {}))
         run.iteration = iteration = state.get("iteration", 0) + 1
         if flow.until is not None:
-            done = await _asked(run, flow.until, "`until`", iteration)
+            done = await asked(run, flow.until, "`until`", iteration)
         else:
             done = iteration >= flow.max_iterations
         return {"iteration": iteration, "done": done}
@@ -169,8 +193,9 @@ def _dag(run: Run, saver: Any) -> Any:
     because the order is how a checkpoint knows them again.
     """
     steps = {step.name: step for step in run.flow.added}
+    as_task: Any = task  # its types know no function with a name of its own
 
-    async def flow(_: Any) -> dict[str, Any]:
+    async def flow(given: State) -> State:
         loop = asyncio.get_running_loop()
         ended = {name: loop.create_future() for name in steps}
 
@@ -178,17 +203,20 @@ def _dag(run: Run, saver: Any) -> Any:
             for need in steps[name].needs or ():
                 await asyncio.shield(ended[need])
             async with run.gate:
-                return await take(run, steps[name])
+                record = await take(run, steps[name])
+            if run.saver is not None:
+                run.saver.expect(record)
+            return record
 
         async def follow(name: str, call: Awaitable[Record]) -> None:
             record = await call
-            if run.saver is not None:
+            if run.saver is not None:  # what needs it begins when it cannot be lost any more
                 await run.saver.kept(record)
             run.absorb({name: record})
             ended[name].set_result(None)
 
         following = [
-            asyncio.ensure_future(follow(name, task(body, name=name)(name))) for name in steps
+            asyncio.ensure_future(follow(name, as_task(body, name=name)(name))) for name in steps
         ]
         try:
             await asyncio.gather(*following)
@@ -196,20 +224,9 @@ def _dag(run: Run, saver: Any) -> Any:
             for each in following:
                 each.cancel()
             await asyncio.gather(*following, return_exceptions=True)
-        return {"steps": run.steps}
+        return {"steps": run.steps, "about": given.get("about", {})}
 
     return entrypoint(checkpointer=saver)(flow)
-
-
-async def _asked(run: Run, when: Any, what: str, *more: Any) -> bool:
-    """Ask a condition that is the workflow's own, not a step's."""
-    steps = {step.name: run.steps[step.name] for step in run.flow.added if step.name in run.steps}
-    try:
-        return await holds(run, when, steps, what, *more)
-    except LlmspellError as error:
-        if run.session.fatal is not None or error.kind in {"budget", "limit", "cancelled"}:
-            raise
-        raise WorkflowError(f"{what} failed: {error.message}", traceback=error.traceback) from error
 
 
 _DRAWN: Mapping[str, Any] = {

@@ -26,6 +26,15 @@ async def graphs() -> ModuleType:
     return await _GRAPHS.ready()
 
 
+async def checkpoints() -> ModuleType:
+    """Wait for the module that keeps checkpoints, `llmspell_bridges.workflow.checkpoints`.
+
+    Raises:
+        UnsupportedError: langgraph's saver is not installed; the message says how to.
+    """
+    return await _CHECKPOINTS.ready()
+
+
 async def templates() -> ModuleType:
     """Wait for the module that knows templates, `llmspell_bridges.workflow.template`.
 
@@ -42,6 +51,9 @@ def _load() -> ModuleType:
 
 
 _GRAPHS = BackgroundImport("workflow", _load, "workflows")
+_CHECKPOINTS = BackgroundImport(
+    "workflow", lambda: import_module("llmspell_bridges.workflow.checkpoints"), "checkpoints"
+)
 _TEMPLATES = BackgroundImport(
     "workflow", lambda: import_module("llmspell_bridges.workflow.template"), "workflows"
 )

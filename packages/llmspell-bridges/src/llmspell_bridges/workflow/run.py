@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmspell_bridges.workflow.flow import Flow
     from llmspell_bridges.workflow.step import Step
-    from llmspell_core import Session
+    from llmspell_core import LlmspellError, Session
 
     Emit = Callable[[dict[str, Any]], Awaitable[None]]
     Record = dict[str, Any]
@@ -59,6 +59,10 @@ class Run:
     def within(self, flow: Flow, inputs: Mapping[str, Any]) -> Run:
         """Make the run of a workflow that stands in a step of this one."""
         return Run(flow, self.texts, self.session, inputs, self._emit, self.saver)
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
 
     async def tell(self, type_: str, **fields: Any) -> None:
         """Tell whoever follows the run what happens; fields that are None are left out."""
@@ -135,11 +139,12 @@ class Run:
             result["iterations"] = self.iteration
         return {name: value for name, value in result.items() if value is not None}
 
-    def failed(self, error: Exception) -> None:
-        """Let an error tell what had finished by then."""
-        details = getattr(error, "details", None)
-        if isinstance(error, WorkflowError) and details is not None:
-            details["steps"] = {name: public(record) for name, record in self.steps.items()}
+    def failed(self, error: LlmspellError, run_id: str | None) -> None:
+        """Let an error tell what had finished by then, and how to go on."""
+        if isinstance(error, WorkflowError):
+            error.details["steps"] = {name: public(record) for name, record in self.steps.items()}
+        if run_id is not None:
+            error.details["id"] = run_id
 
     async def _output(self, records: Mapping[str, Record]) -> Any:
         flow = self.flow

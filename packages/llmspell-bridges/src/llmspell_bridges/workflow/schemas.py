@@ -66,13 +66,12 @@ def _within(
     gives: dict[str, Any], takes: dict[str, Any], path: str, depth: int
 ) -> tuple[bool, str | None]:
     doubt: str | None = None
-    given = gives.get("properties") if isinstance(gives.get("properties"), dict) else {}
+    given, wanted = _properties(gives), _properties(takes)
     for name in takes.get("required") or () if _types(gives) == {"object"} else ():
         if name not in given and gives.get("additionalProperties") is False:
             return True, f"at `{path}` there is no `{name}`"
         if name not in (gives.get("required") or ()):
             doubt = doubt or f"at `{path}` there may be no `{name}`"
-    wanted = takes.get("properties") if isinstance(takes.get("properties"), dict) else {}
     pairs = [(given[name], wanted[name], f"{path}.{name}") for name in wanted if name in given]
     if "items" in gives and "items" in takes:
         pairs.append((gives["items"], takes["items"], f"{path}[]"))
@@ -82,6 +81,11 @@ def _within(
             return sure, wrong
         doubt = doubt or wrong
     return False, doubt
+
+
+def _properties(schema: dict[str, Any]) -> dict[str, Any]:
+    found = schema.get("properties")
+    return found if isinstance(found, dict) else {}
 
 
 def _enumerated(gives: dict[str, Any], takes: dict[str, Any], path: str) -> str | None:

@@ -12,6 +12,7 @@ from llmspell_bridges.retry import RetryPolicy
 from llmspell_bridges.workflow.condition import Condition
 from llmspell_core import Callback, ValidationError
 from llmspell_core.convert import convert
+from llmspell_core.handles import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("`on` takes one of file, every_ms, stream and step")
+        if self.stream is not None and not isinstance(self.stream, (Callback, Stream)):
+            raise ValueError("`stream` is a stream, or a function that gives the next item")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

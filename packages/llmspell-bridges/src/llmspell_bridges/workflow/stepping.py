@@ -152,8 +152,9 @@ class _Taking:
 
     async def _ask(self, values: dict[str, Any]) -> Any:
         run, step = self.run, self.step
-        template = run.texts.get(step.prompt)
-        prompt = step.prompt if template is None else template.text(values)
+        prompt = step.prompt or ""
+        if prompt in run.texts:
+            prompt = run.texts[prompt].text(values)
         if step.conversation == "own":
             return await self._answer(prompt, [])
         async with run.turn(step.conversation):
@@ -213,7 +214,7 @@ class _Taking:
         if step.on_error == "fallback":
             try:
                 output = as_data(await self._fallback(told))
-            except Exception as second:  # noqa: BLE001 - told as the step's own failure is
+            except Exception as second:
                 if isinstance(second, _ENDS) or session.fatal is not None:
                     raise
                 error = second if isinstance(second, LlmspellError) else _internal(second)
@@ -230,7 +231,7 @@ class _Taking:
             step=step.name,
             retryable=error.retryable,
             traceback=error.traceback,
-            details={"cause": told},
+            details={"cause": {**told}},
         ) from error
 
     async def _fallback(self, told: dict[str, Any]) -> Any:
@@ -254,6 +255,21 @@ async def holds(
     if answer is None or isinstance(answer, bool):
         return bool(answer)
     raise WorkflowError(f"{what} gave a {type(answer).__name__}: a condition gives true or false")
+
+
+async def asked(run: Run, when: Any, what: str, *more: Any) -> bool:
+    """Ask a condition that is the workflow's own, not a step's.
+
+    Raises:
+        WorkflowError: it could not say.
+    """
+    steps = {step.name: run.steps[step.name] for step in run.flow.added if step.name in run.steps}
+    try:
+        return await holds(run, when, steps, what, *more)
+    except LlmspellError as error:
+        if run.session.fatal is not None or isinstance(error, _ENDS):
+            raise
+        raise WorkflowError(f"{what} failed: {error.message}", traceback=error.traceback) from error
 
 
 def _internal(error: Exception) -> InternalError:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.exceptions import TemplateError
-from jinja2.filters import do_first, do_last, do_title, do_truncate
 from jinja2.sandbox import SandboxedEnvironment
 
+from llmspell_bridges.workflow.filters import FILTERS, MAX_RESULT_CHARS, TooLongError, as_text
 from llmspell_core import WorkflowError
 from llmspell_core.signature import nearest
 
@@ -22,94 +22,13 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 64 * 1024
 """The longest template."""
-MAX_RESULT_CHARS = 10 * 1024 * 1024
-"""The longest text that one may become."""
 MAX_EXPRESSIONS = 200
 _MOST_FILTERS = 5
 _DEEPEST = 16
-_DIGITS = 15
 
 
 class BadTemplateError(ValueError):
     """It is no template; the message says where and why."""
-
-
-class _TooLongError(Exception):
-    """A filter would make more than `MAX_RESULT_CHARS` of it."""
-
-
-def _bounded(make: Callable[..., Any]) -> Callable[..., Any]:
-    def bounded(value: Any, *args: Any) -> Any:
-        made = make(value, *args)
-        if isinstance(made, str) and len(made) > MAX_RESULT_CHARS:
-            raise _TooLongError
-        return made
-
-    return bounded
-
-
-def _join(value: Any, separator: str = "") -> str:
-    parts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
-    if sum(map(len, parts)) + len(separator) * len(parts) > MAX_RESULT_CHARS:
-        raise _TooLongError
-    return separator.join(parts)
-
-
-def _round(value: Any, digits: int = 0) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UndefinedError("`round` takes a number")
-    rounded = round(float(value), max(-_DIGITS, min(_DIGITS, digits)))
-    return int(rounded) if digits == 0 and abs(rounded) < 2**53 else rounded
-
-
-def _length(value: Any) -> int:
-    if not isinstance(value, (str, list, dict)):
-        raise UndefinedError("`length` takes a text, a list or a map")
-    return len(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
-
-
-def _default(value: Any, other: Any = "") -> Any:
-    return other if value is None or isinstance(value, StrictUndefined) else value
-
-
-def _truncate(value: Any, length: int = 255) -> str:
-    return do_truncate(_ENVIRONMENT, _text(value), max(3, length))
-
-
-def _one(value: Any, of: Callable[..., Any]) -> Any:
-    return of(_ENVIRONMENT, value) if isinstance(value, (str, list)) and value else None
-
-
-FILTERS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
-    "default": (_default, (object,)),
-    "first": (lambda value: _one(value, do_first), ()),
-    "join": (_join, (str,)),
-    "json": (_bounded(_json), ()),
-    "last": (lambda value: _one(value, do_last), ()),
-    "length": (_length, ()),
-    "lower": (_bounded(lambda value: _text(value).lower()), ()),
-    "round": (_round, (int,)),
-    "title": (_bounded(lambda value: do_title(_text(value))), ()),
-    "trim": (lambda value: _text(value).strip(), ()),
-    "truncate": (_truncate, (int,)),
-    "upper": (_bounded(lambda value: _text(value).upper()), ()),
-}
-"""Each filter, and the types of its arguments, which are constants."""
-
-
-def _text(value: Any) -> str:
-    """Write a value into a text: texts as they are, the rest as JSON, nothing as nothing."""
-    if isinstance(value, StrictUndefined):
-        return str(value)  # raises
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    return _json(value)
 
 
 class _Environment(SandboxedEnvironment):
@@ -134,7 +53,7 @@ class _Environment(SandboxedEnvironment):
 
 
 _ENVIRONMENT = _Environment(
-    undefined=StrictUndefined, finalize=_text, keep_trailing_newline=True, cache_size=0
+    undefined=StrictUndefined, finalize=as_text, keep_trailing_newline=True, cache_size=0
 )
 _ENVIRONMENT.filters = {name: function for name, (function, _) in FILTERS.items()}
 _ENVIRONMENT.globals = {}
@@ -199,7 +118,7 @@ class Template:
     def _guarded(self, parts: Callable[[], Iterator[Any]]) -> Iterator[Any]:
         try:
             yield from parts()
-        except _TooLongError:
+        except TooLongError:
             raise self._too_long() from None
         except (TemplateError, TypeError, ValueError) as error:
             raise WorkflowError(f"the template {self._shown}: {error}") from None
