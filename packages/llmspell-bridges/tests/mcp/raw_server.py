@@ -1,7 +1,7 @@
 """A server that does what no good one does; it speaks the protocol by hand.
 
-Its argument is JSON: `tools`, what it lists; `pages`, how often it names a next page; `start`, what
-it does instead of answering: ``silent``, ``garbage``, ``die``, ``stubborn``.
+Its argument is JSON: `tools`, what it lists; `pages`, how often it names a next page; `pad`,
+how long each schema is; `start`, what it does instead of answering: ``silent``, ``garbage``, ``die``, ``stubborn``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 OPTIONS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 ANY = {"type": "object"}
 NAMES = ("ask", "chat", "close", "die", "echo", "flood", "hang", "long", "pid", "answer")
+PAD = "x" * OPTIONS.get("pad", 0)
 TOOLS = OPTIONS.get("tools", [{"name": name, "inputSchema": ANY} for name in NAMES])
 
 
@@ -90,6 +91,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any] | None:
         result = {"protocolVersion": version, "capabilities": has, "serverInfo": about}
         return {"result": result}
     if method == "tools/list":
+        for tool in TOOLS if PAD else ():
+            tool["inputSchema"]["description"] = PAD
         return {"result": listing("tools", TOOLS, params)}
     if method == "resources/list":
         return {"result": listing("resources", [], params)}

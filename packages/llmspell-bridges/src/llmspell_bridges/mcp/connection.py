@@ -16,6 +16,7 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, Implementation, ServerCapabilities
+from pydantic import ValidationError
 
 from llmspell_bridges.mcp import http
 from llmspell_bridges.mcp.limits import MESSAGE_BYTES
@@ -214,7 +215,7 @@ class Connection:
         if isinstance(error, httpx2.HTTPError):
             text = f"the MCP server `{self.name}` cannot be reached: {line(str(error), 300)}"
             return NetworkError(text, retryable=True)
-        return self._error(f"answered what is no MCP answer: {line(str(error), 300)}")
+        return self._error(f"answered what is no MCP answer: {line(_words(error), 300)}")
 
     async def _failed(self, error: BaseException, clock: asyncio.Timeout) -> BaseException:
         """Say why no connection came about."""
@@ -251,6 +252,14 @@ class Connection:
 
 async def _unchecked(name: str, result: CallToolResult) -> None:
     """Let an answer pass."""
+
+
+def _words(error: BaseException) -> str:
+    """Say what is wrong with an answer: of pydantic's many, the first thing."""
+    if not isinstance(error, ValidationError):
+        return str(error) or type(error).__name__
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _innermost(error: BaseException) -> BaseException:
