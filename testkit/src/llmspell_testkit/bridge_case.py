@@ -13,6 +13,7 @@ import msgspec
 
 from llmspell_testkit.case import Case, Expected, Tagged
 from llmspell_testkit.loader import check_case, parse
+from llmspell_testkit.provider.reply import Reply
 from llmspell_testkit.tagged import differences
 
 if TYPE_CHECKING:
@@ -25,49 +26,36 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What is read from a case file: an unknown key is a mistake."""
 
 
-class ToolCall(_Record, frozen=True, kw_only=True):
-    """A call of a tool that the model asks for."""
-
-    name: str
-    arguments: dict[str, Any] = {}
-
-
-class Reply(_Record, frozen=True, kw_only=True):
-    """One answer of the server: text, calls of tools, or a failure with an HTTP status.
-
-    Replies are given in order, each once; one with a `model` only to requests for that model.
-    """
-
-    text: str | None = None
-    calls: list[ToolCall] = []
-    status: int | None = None
-    message: str | None = None
-    finish_reason: str | None = None
-    model: str | None = None
-
-
-class BridgeExpected(Expected, frozen=True, kw_only=True):
+class BridgeExpected(Expected, msgspec.Struct, frozen=True, kw_only=True):
     """What a case must give, and what the server must have seen.
 
     `requests` are, for each request in order, its messages as ``role: content``; calls of tools
     are written ``assistant: name({"argument":1})``. With `any_order` their order is nobody's.
+    `fetched` are the requests that the web server saw, as ``GET /path body``; `files` are those of
+    the run's folder that must be there at its end, with their texts.
     """
 
     requests: list[list[str]] | None = None
     any_order: bool = False
+    fetched: list[str] | None = None
+    files: dict[str, str] = {}
 
 
 class BridgeCase(Case, msgspec.Struct, frozen=True, kw_only=True):
     """One behaviour of bridges.
 
     `budget` narrows the usual one; `answers` are what somebody who is asked says, in order; None
-    is a run that has nobody to ask. `stdin` are lines of standard input.
+    is a run that has nobody to ask. `stdin` are lines of standard input. `files` lie in the folder
+    that the run's paths start from. `pages` are what a web server gives by path; in sources and in
+    `permissions` it is called ``web.test``.
     """
 
     replies: list[Reply] = []
     budget: dict[str, int | float] = {}
     answers: list[bool] | None = None
     stdin: list[str] | None = None
+    files: dict[str, str] = {}
+    pages: dict[str, str] = {}
     expect: BridgeExpected
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from llmock.pytest_plugin import LLMock
 from llmock.scenarios import Fail, Match, Reply, ToolCall
@@ -17,13 +19,14 @@ from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from llmspell_testkit.bridge_case import BridgeCase
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.filterwarnings("ignore:Accessing the 'model_"),  # litellm's own use of pydantic
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class"),
+    pytest.mark.filterwarnings("ignore:Items? '.*' on TypedDict class"),
 ]
 CASES = load_bridge_cases()
 LANGUAGES = ("lua", "javascript")
@@ -64,7 +67,13 @@ def _echo(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def runtime(llmock_server: Any) -> AsyncIterator[Runtime]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that paths start from; what a case leaves there, the next one does not find."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+async def runtime(llmock_server: Any, web: Any, folder: Path) -> AsyncIterator[Runtime]:
     """One runtime for all cases; the server is the provider `openai`, at no cost."""
     llm = {
         "default_model": "openai/gpt-4o",
@@ -72,17 +81,31 @@ async def runtime(llmock_server: Any) -> AsyncIterator[Runtime]:
             "openai": {"base_url": LLMock(llmock_server).base_url(), "api_key": "sk-not-a-key"}
         },
     }
-    async with Runtime(settings={"llm": llm}) as runtime:
+    others = {
+        "fs": {"root": str(folder)},
+        "tools": {"web_search": {"base_url": f"http://{web.host}"}},
+    }
+    async with Runtime(settings={"llm": llm, **others}) as runtime:
         yield runtime
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-async def test_case(runtime: Runtime, llmock_server: Any, case: BridgeCase, language: str) -> None:
+async def test_case(  # noqa: PLR0917 - pytest's fixtures and parameters
+    runtime: Runtime,
+    llmock_server: Any,
+    web: Any,
+    folder: Path,
+    case: BridgeCase,
+    language: str,
+) -> None:
     """The bridges do what the case says. If this fails, the report names the contract's page."""
     mock = LLMock(llmock_server).reset()
     for reply in case.replies:
         mock.add(_behaviour(reply))
+    web.reset(case.pages)
+    fill(folder, case.files)
+    case = at_web(case, web.host)
     outcome = Outcome()
     try:
         result = await runtime.run(
@@ -93,7 +116,35 @@ async def test_case(runtime: Runtime, llmock_server: Any, case: BridgeCase, lang
         outcome.error = error
     bodies = [request.body for request in mock.requests]
     found = [*problems(case, outcome), *request_problems(case, bodies)]
+    if case.expect.fetched is not None and web.seen != case.expect.fetched:
+        found.append(f"fetched: {web.seen}")
+    left = {name: text(folder / name) for name in case.expect.files}
+    if left != case.expect.files:
+        found.append(f"files: {left}")
     assert not found, report(language, case, case.source[language], outcome, found)
+
+
+def text(path: Path) -> str | None:
+    """Read a file that may be missing."""
+    return path.read_text() if path.exists() else None
+
+
+def fill(folder: Path, files: dict[str, str]) -> None:
+    """Empty the folder, and put a case's files in it."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def at_web(case: BridgeCase, host: str) -> BridgeCase:
+    """Write the web server's address where a case has its name."""
+    permissions = dict(case.permissions)
+    if isinstance(permissions.get("net"), list):
+        permissions["net"] = [it.replace("web.test", host) for it in permissions["net"]]
+    source = {name: text.replace("web.test", host) for name, text in case.source.items()}
+    return msgspec.structs.replace(case, permissions=permissions, source=source)
 
 
 def _behaviour(reply: Any) -> Any:

@@ -114,7 +114,7 @@ def query(*, text: bytes, sql: str, delimiter: str | None, max_rows: int) -> lis
         if found.description is None:
             raise ProblemError("the SQL gives no rows: write one SELECT")
         keys = _unique([column[0] for column in found.description])
-        answer = [dict(zip(keys, row, strict=True)) for row in islice(found, max_rows + 1)]
+        answer = [_named(keys, row) for row in islice(found, max_rows + 1)]
     except (sqlite3.Error, sqlite3.Warning) as error:
         why = f"{refused[0]} is not permitted" if refused else str(error)
         known = ", ".join(names[:50])
@@ -124,6 +124,11 @@ def query(*, text: bytes, sql: str, delimiter: str | None, max_rows: int) -> lis
     if len(answer) > max_rows:
         raise ProblemError(f"there are more than {max_rows:,} rows; add LIMIT, or aggregate")
     return answer
+
+
+def _named(keys: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    """Name a row's values; what is NULL is left out, because Lua's `null` is true."""
+    return {key: value for key, value in zip(keys, row, strict=True) if value is not None}
 
 
 def _authorizer(refused: list[str]) -> Any:
