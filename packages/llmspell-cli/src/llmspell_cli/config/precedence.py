@@ -71,7 +71,7 @@ class _Resolver:
         for key in KEYS:
             self.settings[key.path] = self.one(key)
         self.settings["models", "default"] = self.default_model()
-        for path in self.paths("models", "providers", "prices", "mcp"):
+        for path in self.paths("models", "providers", "prices", "mcp", "tools"):
             if path not in self.settings and not self.settled(path):
                 found = self.from_files(path, _UNSET)
                 if found is not _UNSET:
@@ -84,6 +84,7 @@ class _Resolver:
             models=self.models(),
             providers=self.providers(),
             mcp=self.mcp(),
+            tools=self.tools(),
             ignored=tuple(self.ignored),
             warnings=tuple(self.warnings()),
         )
@@ -130,12 +131,17 @@ class _Resolver:
         return below
 
     def settled(self, path: Path) -> bool:
-        """Say whether a trusted project describes the server: then none of it is the user's.
+        """Say whether a trusted project describes the server or the tool: none of it is the user's.
 
-        A command of one file must not be given the secrets of the other.
+        A command, or an address, of one file must not be given the secrets of the other.
         """
         project = self.project
-        if path[0] != "mcp" or project is None or not project.trusted or path in project.values:
+        if (
+            path[0] not in ("mcp", "tools")
+            or project is None
+            or not project.trusted
+            or path in project.values
+        ):
             return False
         return any(it[:2] == path[:2] for it in project.values)
 
@@ -186,6 +192,13 @@ class _Resolver:
         from llmspell_cli.config.mcp import servers
 
         return servers(self.settings, self.environ)
+
+    def tools(self) -> dict[str, dict[str, Any]]:
+        if not any(path[0] == "tools" for path in self.settings):
+            return {}
+        from llmspell_cli.config.tools import tools
+
+        return tools(self.settings, self.environ)
 
     def warnings(self) -> list[str]:
         found = misspelt(self.environ)

@@ -114,7 +114,7 @@ class Reader:
 
     def named(self, section: str, content: Any, kind: Any) -> None:
         """Check a section whose keys somebody chose."""
-        from llmspell_cli.config import mcp
+        from llmspell_cli.config import mcp, tools
         from llmspell_cli.config.schema import Name
 
         if not isinstance(content, dict):
@@ -128,6 +128,8 @@ class Reader:
                 raise self.error(f"{text}, none of them a control character", path) from None
             if section == "models":
                 self.values[path] = self.convert(path, value, kind)
+            elif section == "tools":
+                tools.read(self, path, value)
             else:
                 self.table(path, value, kind)
                 if section == "mcp":
@@ -182,7 +184,7 @@ class Reader:
 
         if path[2:3] == ("api_key",) and len(path) > 3:  # noqa: PLR2004 - a key of that table
             return "text"
-        named = path[0] in ("models", "providers", "prices", "mcp")
+        named = path[0] in ("models", "providers", "prices", "mcp", "tools")
         return expected(path[0], path[2] if named and len(path) > 2 else "" if named else path[-1])  # noqa: PLR2004 - section, name, key
 
     def meaning(self, path: Path, value: Any) -> Any:

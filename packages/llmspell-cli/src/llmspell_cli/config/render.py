@@ -52,8 +52,8 @@ def shown_value(path: tuple[str, ...], value: Any) -> str:
         return "unlimited"
     if path[0] == "permissions":
         return {True: "all", False: "none", (): "none"}.get(value) or ", ".join(value)
-    if path[0] == "models":
-        return str(value)
+    if path[0] in ("models", "tools"):  # each tool has units of its own
+        return str(plain(value))
     if key.endswith("_bytes"):
         return show_bytes(value)
     if path[0] == "mcp" and isinstance(value, (dict, tuple)):

@@ -48,6 +48,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, str]
     providers: dict[str, Provider]
     mcp: dict[str, dict[str, Any]] = {}
+    tools: dict[str, dict[str, Any]] = {}
     ignored: tuple[Ignored, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -71,7 +72,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         # what the user trusts is kept there: no bridge may write to it
         folder = user_config_dir()
         fs = {"protected": [folder]} if folder else {}
-        return {"llm": llm, "fs": fs, "mcp": self.mcp}
+        return {"llm": llm, "fs": fs, "mcp": self.mcp, "tools": self.tools}
 
 
 def named(settings: Mapping[Path, Setting], section: str) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,9 @@
     [mcp.time]                       # a server of the Model Context Protocol, see `mcp`
     command = "mcp-server-time"
 
+    [tools.web_search]               # what a tool takes, see `tools`
+    max_results = 5
+
     [prices."acme/large"]            # US dollars per million tokens
     input_usd = 1.5
     output_usd = 6
@@ -149,6 +152,7 @@ NAMED: dict[str, Any] = {
     "providers": ProviderTable,
     "prices": PriceTable,
     "mcp": McpTable,
+    "tools": dict,
 }
 """The sections that hold one entry for each name that somebody chose."""
 
@@ -162,6 +166,7 @@ _EXPECTED = {
     ("models", ""): "a model such as `local/smollm2`",
     ("providers", ""): "a table",
     ("prices", ""): "a table with input_usd and output_usd",
+    ("tools", "base_url"): "an address such as https://search.example.com",
     ("mcp", ""): "a table with a command or a url",
     ("mcp", "command"): "a program such as `mcp-server-time`",
     ("mcp", "args"): "a list of texts",
