@@ -9,30 +9,110 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmspell_testkit.assertions import assert_round_trip, assert_same_in_every_engine
+    from llmspell_testkit.benchmark import Comparison, compare
     from llmspell_testkit.case import Case
     from llmspell_testkit.engine import EngineContract
+    from llmspell_testkit.environment import TestEnvironment
     from llmspell_testkit.hostile.contract import HostileContract
     from llmspell_testkit.loader import CaseFileError, load_cases, load_sources
+    from llmspell_testkit.mocks import (
+        BridgeCall,
+        Execution,
+        InTurn,
+        Items,
+        MockBridge,
+        MockEngine,
+        MockLLMClient,
+        ModelCall,
+        bridge_call,
+    )
     from llmspell_testkit.probe import ContractBridge
+    from llmspell_testkit.provider import (
+        FakeProvider,
+        Page,
+        Reply,
+        SeenRequest,
+        ToolCall,
+        disconnect,
+        failure,
+        garbage,
+        response,
+        tool_call,
+        vectors,
+    )
+    from llmspell_testkit.scripts import ScriptSet
 
 _HOME = {
+    "BridgeCall": "mocks",
     "Case": "case",
     "CaseFileError": "loader",
+    "Comparison": "benchmark",
     "ContractBridge": "probe",
     "EngineContract": "engine",
+    "Execution": "mocks",
+    "FakeProvider": "provider",
     "HostileContract": "hostile.contract",
+    "InTurn": "mocks",
+    "Items": "mocks",
+    "MockBridge": "mocks",
+    "MockEngine": "mocks",
+    "MockLLMClient": "mocks",
+    "ModelCall": "mocks",
+    "Page": "provider",
+    "Reply": "provider",
+    "ScriptSet": "scripts",
+    "SeenRequest": "provider",
+    "TestEnvironment": "environment",
+    "ToolCall": "provider",
+    "assert_round_trip": "assertions",
+    "assert_same_in_every_engine": "assertions",
+    "bridge_call": "mocks",
+    "compare": "benchmark",
+    "disconnect": "provider",
+    "failure": "provider",
+    "garbage": "provider",
     "load_cases": "loader",
     "load_sources": "loader",
+    "response": "provider",
+    "tool_call": "provider",
+    "vectors": "provider",
 }
 
 __all__ = [
+    "BridgeCall",
     "Case",
     "CaseFileError",
+    "Comparison",
     "ContractBridge",
     "EngineContract",
+    "Execution",
+    "FakeProvider",
     "HostileContract",
+    "InTurn",
+    "Items",
+    "MockBridge",
+    "MockEngine",
+    "MockLLMClient",
+    "ModelCall",
+    "Page",
+    "Reply",
+    "ScriptSet",
+    "SeenRequest",
+    "TestEnvironment",
+    "ToolCall",
+    "assert_round_trip",
+    "assert_same_in_every_engine",
+    "bridge_call",
+    "compare",
+    "disconnect",
+    "failure",
+    "garbage",
     "load_cases",
     "load_sources",
+    "response",
+    "tool_call",
+    "vectors",
 ]
 
 
