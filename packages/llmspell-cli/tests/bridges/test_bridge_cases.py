@@ -84,6 +84,7 @@ async def runtime(llmock_server: Any, web: Any, folder: Path) -> AsyncIterator[R
     others = {
         "fs": {"root": str(folder)},
         "tools": {"web_search": {"base_url": f"http://{web.host}"}},
+        "workflow": {"checkpoints": str(folder.with_name("checkpoints.sqlite"))},
     }
     async with Runtime(settings={"llm": llm, **others}) as runtime:
         yield runtime

@@ -141,6 +141,8 @@ def _check_step(
 ) -> None:
     where = f"the step `{step.name[:80]}`"
     flaw = name_flaw(step.name)
+    if step.name in RESERVED:
+        flaw = f"`{step.name}` is what templates call something else; choose another name"
     if flaw:
         found.error(flaw)
         return

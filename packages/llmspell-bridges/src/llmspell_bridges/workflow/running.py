@@ -102,7 +102,7 @@ class Running:
         """Do the work within the workflow's own time; errors and results tell the run's id."""
         flow = self._flow
         graphs: Any = await importing.graphs()
-        clock = asyncio.timeout(flow.timeout_s)
+        clock = asyncio.timeout(None if flow.reactive else flow.timeout_s)
         try:
             async with clock:
                 with self._ctx.session.pausing(clock):  # a question takes as long as it takes

@@ -101,8 +101,6 @@ def name_flaw(name: str) -> str | None:
             f"{name[:80]!r} is no name: letters, digits and `_`, at most 64, "
             "starting with no digit and no `__`"
         )
-    if name in RESERVED:
-        return f"`{name}` is what templates call something else; choose another name"
     return None
 
 
