@@ -1,7 +1,8 @@
 """A server that does what no good one does; it speaks the protocol by hand.
 
 Its argument is JSON: `tools`, what it lists; `pages`, how often it names a next page; `pad`,
-how long each schema is; `start`, what it does instead of answering: ``silent``, ``garbage``, ``die``, ``stubborn``.
+how long each schema is; `start`, what it does instead of answering: ``silent``, ``garbage``, ``die``, ``stubborn``;
+`mute` answers nothing at all.
 """
 
 from __future__ import annotations
@@ -129,7 +130,12 @@ def main() -> None:
         sys.stdout.flush()
     while True:
         request = receive()
-        if start not in {"silent", "garbage"} and "id" in request and "method" in request:
+        if (
+            not OPTIONS.get("mute")
+            and start not in {"silent", "garbage"}
+            and "id" in request
+            and "method" in request
+        ):
             result = answer(request)
             if result is not None:
                 send({"id": request["id"], **result})

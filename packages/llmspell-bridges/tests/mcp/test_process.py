@@ -133,7 +133,7 @@ async def test_connecting_that_is_cancelled_leaves_no_server(
 ) -> None:
     """A run that ends in the middle of a handshake ends the server."""
     file = tmp_path / "pids"
-    run = spell(start="stubborn", file=str(file))
+    run = spell(start="stubborn", mute=True, file=str(file))
     connecting = asyncio.create_task(run.connect())
     async with asyncio.timeout(20):
         while not file.exists() or not file.read_text():  # noqa: ASYNC110 - as above

@@ -61,10 +61,17 @@ class ServerProcess(asyncio.SubprocessProtocol):
             text = f"the MCP server `{name}`: there is no program `{command[0][:200]}` on the PATH"
             raise ConfigurationError(text, key=f"mcp.{name}.command")
         loop = asyncio.get_running_loop()
-        try:
-            await loop.subprocess_exec(
+        starting = asyncio.ensure_future(
+            loop.subprocess_exec(
                 lambda: self, program, *command[1:], env=env, cwd=cwd, start_new_session=True
             )
+        )
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # asyncio would kill the one process: what that has started is known afterwards
+            await asyncio.gather(starting, return_exceptions=True)
+            raise
         except (OSError, ValueError) as error:
             why = (getattr(error, "strerror", None) or str(error)).lower()
             text = f"the MCP server `{name}`: cannot start `{command[0][:200]}`: {why}"
