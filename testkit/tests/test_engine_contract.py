@@ -35,8 +35,8 @@ FEW = (
 )
 ONCE = 3
 """Tests of a class that run once, whatever its configurations."""
-ALL = len(FEW) + 2 + 5 + ONCE
-"""The few cases, two limits, five more tests with the engine."""
+ALL = len(FEW) + 2 + 6 + ONCE
+"""The few cases, two limits, six more tests with the engine."""
 DECLINED = 3
 """Cases that need what `DecliningEngine` declines."""
 SUITE = """
@@ -78,7 +78,9 @@ def contract(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Cont
     """Hold a few cases ready, whose limits and deadlines are short."""
     few = {name: _quick(case) for name, case in load_cases().items() if name in FEW}
 
-    def load_few(files: Iterable[Path] | None = None) -> dict[str, Case]:
+    def load_few(
+        files: Iterable[Path] | None = None, *, version: str | None = None
+    ) -> dict[str, Case]:
         return dict(few) if files is None else load_cases(files)
 
     monkeypatch.setattr(engine_module, "load_cases", load_few)
@@ -205,6 +207,24 @@ def test_a_blocked_loop_meets_the_deadline(contract: Contract) -> None:
     result.assert_outcomes(passed=ALL - 2, failed=2)
 
 
+def test_a_hang_below_python_meets_the_deadline(contract: Contract) -> None:
+    """A case that hangs where no signal arrives is ended with its process, and the others run."""
+    result = contract.run("StuckEngine")
+
+    result.stdout.fnmatch_lines(["*it did not end within the deadline of 0.5 s"])
+    result.assert_outcomes(passed=ALL - 2, failed=2)
+
+
+def test_a_crash_is_caught(contract: Contract) -> None:
+    """An engine that takes its process with it fails that case, with what it said, and no other."""
+    result = contract.run("DyingEngine")
+
+    result.stdout.fnmatch_lines(
+        ["*the process that held the engine ended with signal 9:", "*out of luck"]
+    )
+    result.assert_outcomes(passed=ALL - 1, failed=1)
+
+
 def test_an_engine_that_breaks_is_caught(contract: Contract) -> None:
     """An engine that is of no use after a limit fails the case that comes right after."""
     result = contract.run("OnceEngine")
@@ -268,6 +288,25 @@ def test_every_configuration_is_held_to_the_contract(contract: Contract) -> None
     result = contract.run(more=configs)
 
     result.assert_outcomes(passed=2 * (ALL - ONCE) + ONCE - 2, deselected=2)
+
+
+class Mixin:
+    """What might come in by the side."""
+
+    def test_case(self) -> None:
+        return
+
+
+def test_an_override_by_a_base_is_refused() -> None:
+    """A part of the contract that another base replaces is refused, too."""
+    with pytest.raises(TypeError, match="test_case overrides a part of the contract"):
+        type("TestMine", (Mixin, EngineContract), {})
+
+
+def test_no_configuration_is_refused() -> None:
+    """A subclass that would run nothing is refused when it is defined."""
+    with pytest.raises(TypeError, match="configs is empty"):
+        type("TestMine", (EngineContract,), {"configs": ()})
 
 
 @pytest.mark.parametrize("name", ["test_case", "cases", "declined", "_failure"])

@@ -9,6 +9,9 @@ import pytest
 
 from llmspell_core.engine import CAPABILITIES
 from llmspell_testkit import CaseFileError, load_cases, load_sources
+from llmspell_testkit.case import CONTRACT_VERSION
+from llmspell_testkit.checks import LIMIT_SETTERS, OF_THE_LANGUAGE
+from llmspell_testkit.loader import load_wordless
 from llmspell_testkit.schema import FILE, schema_text
 
 if TYPE_CHECKING:
@@ -35,10 +38,11 @@ def _load(folder: Path, text: str) -> None:
 
 
 def test_the_contract_has_its_topics() -> None:
-    """Every topic of the contract has cases, 160 and more in all."""
+    """Every topic of the contract has cases, 400 and more in all, 100 and more of them on values."""
     cases = load_cases()
 
-    assert len(cases) >= 160
+    assert len(cases) >= 400
+    assert sum(case.topic == "values" for case in cases.values()) >= 100
     assert {case.topic for case in cases.values()} == {
         "values",
         "errors",
@@ -54,6 +58,7 @@ def test_the_contract_has_its_topics() -> None:
         "stdlib",
         "syntax",
         "includes",
+        "declined",
     }
 
 
@@ -62,6 +67,14 @@ def test_every_capability_has_a_case() -> None:
     needed = {need for case in load_cases().values() for need in case.needs}
 
     assert needed == set(CAPABILITIES)
+
+
+def test_every_capability_can_be_declined() -> None:
+    """Whatever an engine can decline is refused: a limit, a case, or the language cannot ask."""
+    refused = {case.declines for case in load_cases().values() if case.declines is not None}
+
+    assert refused | set(LIMIT_SETTERS) | OF_THE_LANGUAGE == set(CAPABILITIES)
+    assert not refused & OF_THE_LANGUAGE
 
 
 @pytest.mark.parametrize("language", ["lua", "javascript"])
@@ -130,3 +143,61 @@ def test_an_overlay_names_real_cases(tmp_path: Path) -> None:
 
     with pytest.raises(CaseFileError, match=r"overlay\.toml: case `nosuch`: there is no such case"):
         load_sources(file, load_cases())
+
+
+def test_an_overlay_may_have_no_words(tmp_path: Path) -> None:
+    """`false` says that a language cannot ask for what is declined, and is refused elsewhere."""
+    file = tmp_path / "overlay.toml"
+    file.write_text('values-int = "return 1"\ndeclined-concurrency = false')
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("values-int = false")
+
+    assert load_wordless(file, load_cases()) == {"declined-concurrency"}
+    assert load_sources(file, load_cases()) == {"values-int": "return 1"}
+    with pytest.raises(CaseFileError, match="case `values-int`: `false`, no words for it"):
+        load_sources(wrong, load_cases())
+
+
+VERSIONS = (
+    GOOD
+    + """
+[[case]]
+id = "later"
+since = "0.2"
+description = "It came later."
+heading = "values#integers"
+source.lua = "return 2"
+expect.result = 2
+[[case]]
+id = "ended"
+until = "0.1"
+description = "It was ended."
+heading = "values#integers"
+source.lua = "return 3"
+expect.result = 3
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "names"),
+    [
+        ("0.1", {"one", "ended"}),
+        ("0.2", {"one", "later"}),
+        ("0.10", {"one", "later"}),
+        (None, {"one", "later", "ended"}),
+    ],
+)
+def test_an_older_contract_can_be_loaded(
+    tmp_path: Path, version: str | None, names: set[str]
+) -> None:
+    """A version of the contract has the cases that held in it, and no others."""
+    file = tmp_path / "versions.toml"
+    file.write_text(VERSIONS)
+
+    assert set(load_cases([file], version=version)) == names
+
+
+def test_the_contract_has_its_version() -> None:
+    """Without a version the contract's own cases are those of the newest one."""
+    assert load_cases() == load_cases(version=CONTRACT_VERSION)

@@ -16,8 +16,12 @@ Its subclasses each do one thing wrong, for the tests of the contract.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import os
 import random
+import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -124,6 +128,22 @@ class BlockingEngine(HangingEngine):
     async def spin(self) -> None:
         while True:
             time.sleep(0.01)
+
+
+class StuckEngine(HangingEngine):
+    """Hangs below Python, where no signal's handler runs."""
+
+    async def spin(self) -> None:
+        ctypes.PyDLL(None).sleep(3600)
+
+
+class DyingEngine(ToyEngine):
+    """Takes its process with it."""
+
+    async def spin(self) -> None:
+        sys.stderr.write("out of luck\n")
+        sys.stderr.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class SwallowingEngine(ToyEngine):

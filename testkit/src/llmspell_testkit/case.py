@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+CONTRACT_VERSION = "0.1"
+"""The version of the contract that these cases are; what a new one changes, it says by `since`."""
+
 Tagged = Annotated[Any, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/tagged"})]
 """A value as `llmspell_testkit.tagged` reads it."""
 CaseId = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-Heading = Annotated[str, msgspec.Meta(pattern=r"^[a-z-]+#[a-z0-9-]+$")]
+Heading = Annotated[str, msgspec.Meta(pattern=r"^(README|[a-z-]+)#[a-z0-9-]+$")]
 Version = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -59,17 +62,21 @@ class Expected(_Record, frozen=True, kw_only=True):
 class Case(_Record, frozen=True, kw_only=True):
     """One behaviour that every engine shows: the same in each language it is written in.
 
-    `heading` is where the contract says so (``page#anchor``); `needs` are capabilities that an
-    engine may decline; `source` and `includes` are by engine name; `then` is a case that the same
-    engine must pass right after this one.
+    `heading` is where the contract says so (``page#anchor``). It holds in the versions of the
+    contract from `since` to `until`, without a change of its meaning. `needs` are capabilities that
+    an engine may decline; a case of `declines` is for the engines that decline that capability, and
+    shows that they say so. `source` and `includes` are by engine name; `then` is a case that the
+    same engine must pass right after this one.
     """
 
     id: CaseId
     description: str
     heading: Heading
     since: Version = ""
+    until: Version | None = None
     topic: str = ""
     needs: list[str] = []
+    declines: str | None = None
     action: Literal["run", "validate"] = "run"
     source: dict[str, str]
     includes: dict[str, dict[str, str]] = {}

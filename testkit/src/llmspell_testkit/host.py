@@ -1,4 +1,7 @@
-"""The engine under test: one instance and one event loop for all cases of a contract class."""
+"""The engine under test: one instance and one event loop for all cases of a contract class.
+
+`open_host` decides in which process: an engine that could hang this one gets its own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import signal
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -47,8 +50,34 @@ class Outcome(msgspec.Struct, kw_only=True):
     duration_s: float = 0.0
 
 
+class Host(Protocol):
+    """What holds an engine for a class of tests: in this process, or in another."""
+
+    def run(self, case: Case, source: str) -> Outcome:
+        """Run one case and tell all that can be seen of it."""
+
+    def check(self, name: str, *, deadline_s: float = 10.0, **arguments: Any) -> Any:
+        """Run one of `checks.CHECKS`, and return its answer."""
+
+    def close(self) -> None:
+        """End the engine."""
+
+
+def open_host(engine: type[ScriptEngine], config: EngineConfig) -> Host:
+    """Choose where an engine runs its cases: here, if no script can hang it, else in a child.
+
+    Only an engine whose scripts have processes of their own, and whose clock ends any of them, is
+    believed.
+    """
+    from llmspell_testkit.remote import RemoteHost
+
+    if engine.isolates and "hard_timeout" in engine(config).capabilities:
+        return EngineHost(engine, config)
+    return RemoteHost(engine, config)
+
+
 class EngineHost:
-    """Holds an engine's instance for a class of tests, and runs cases on it."""
+    """Holds an engine's instance for a class of tests, and runs cases on it, in this process."""
 
     def __init__(self, engine: type[ScriptEngine], config: EngineConfig) -> None:
         """Start nothing yet."""
@@ -62,17 +91,23 @@ class EngineHost:
         with self._runner:
             self._call(self._close(), GRACE_S)
 
-    def call(self, action: Any, deadline_s: float = 10.0) -> Any:
-        """Run ``await action(engine)`` and return its answer.
+    def check(self, name: str, *, deadline_s: float = 10.0, **arguments: Any) -> Any:
+        """Run one of `checks.CHECKS` and return its answer.
 
         Raises:
+            CheckError: the engine does not do what it asks.
             TimeoutError: it took longer than `deadline_s`.
         """
+        from llmspell_testkit.checks import CHECKS
 
         async def run() -> Any:
-            return await action(await self._started())
+            return await CHECKS[name](await self._started(), **arguments)
 
-        return self._call(run(), deadline_s)
+        try:
+            return self._call(run(), deadline_s)
+        except DeadlineError:
+            self._engine = None
+            raise TimeoutError from None
 
     def run(self, case: Case, source: str) -> Outcome:
         """Run one case; an engine that hangs is thrown away, and the next case gets a new one."""

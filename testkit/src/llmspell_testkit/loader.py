@@ -14,11 +14,11 @@ from llmspell_core.engine import CAPABILITIES
 from llmspell_core.errors import KINDS
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
-from llmspell_testkit.case import Case, CaseFile
+from llmspell_testkit.case import CONTRACT_VERSION, Case, CaseFile
 from llmspell_testkit.tagged import read_tagged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -37,13 +37,32 @@ def packaged() -> tuple[Traversable, ...]:
     return tuple(sorted(files, key=lambda file: file.name))
 
 
-def load_cases(files: Iterable[Traversable | Path] | None = None) -> dict[str, Case]:
+def load_cases(
+    files: Iterable[Traversable | Path] | None = None, *, version: str | None = None
+) -> dict[str, Case]:
     """Read case files (the contract's own, if none are given) and return the cases by id.
+
+    With a `version`, such as ``0.1``, these are the cases as they were in that version of the
+    contract: those that came later are not there, and those that a later one ended are. Without,
+    they are the contract's newest, and all of the given files.
 
     Raises:
         CaseFileError: a file is not TOML, not a case file, or two cases share an id.
     """
-    return dict(_packaged_cases()) if files is None else _load(files)
+    cases = _packaged_cases() if files is None else _load(files)
+    chosen = version or (CONTRACT_VERSION if files is None else None)
+    if chosen is None:
+        return dict(cases)
+    number = _number(chosen)
+    return {name: case for name, case in cases.items() if _holds(case, number)}
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _holds(case: Case, version: tuple[int, ...]) -> bool:
+    return _number(case.since) <= version and (case.until is None or version <= _number(case.until))
 
 
 @cache
@@ -70,13 +89,30 @@ def load_sources(file: Traversable | Path, cases: Mapping[str, Case]) -> dict[st
     Raises:
         CaseFileError: it is not a table of texts, or names a case that does not exist.
     """
-    data = _toml(file)
-    for name, source in data.items():
+    return {name: source for name, source in _overlay(file, cases) if isinstance(source, str)}
+
+
+def load_wordless(file: Traversable | Path, cases: Mapping[str, Case]) -> set[str]:
+    """Read from an overlay which declined capabilities its language cannot even ask for.
+
+    It says ``false`` for such a case, in the place of a source.
+
+    Raises:
+        CaseFileError: as `load_sources` does.
+    """
+    return {name for name, source in _overlay(file, cases) if source is False}
+
+
+def _overlay(file: Traversable | Path, cases: Mapping[str, Case]) -> Iterator[tuple[str, Any]]:
+    for name, source in _toml(file).items():
         if name not in cases:
             raise _error(file.name, name, "there is no such case")
-        if not isinstance(source, str):
+        if source is False and cases[name].declines is None:
+            what = "`false`, no words for it, is for the cases of what is declined"
+            raise _error(file.name, name, what)
+        if not isinstance(source, str) and source is not False:
             raise _error(file.name, name, "a source is a text")
-    return data
+        yield name, source
 
 
 def _toml(file: Traversable | Path) -> dict[str, Any]:
@@ -129,7 +165,8 @@ def check_case(file: str, case: C) -> C:
     expect, error = case.expect, case.expect.error
     if (expect.result is msgspec.UNSET) == (error is None) and case.action == "run":
         raise _error(file, case.id, "expect exactly one of `result` and `error`")
-    unknown = sorted(set(case.needs) - set(CAPABILITIES))
+    named = {*case.needs, *([case.declines] if case.declines else [])}
+    unknown = sorted(named - set(CAPABILITIES))
     if unknown:
         raise _error(file, case.id, f"no such capability: {', '.join(unknown)}")
     if error is not None and error.kind not in KINDS:

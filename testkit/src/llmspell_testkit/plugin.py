@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llmspell_testkit.engine import EngineContract
-    from llmspell_testkit.host import EngineHost
+    from llmspell_testkit.host import Host
     from llmspell_testkit.hostile.contract import HostileContract, Runs
 
 DECLINED = "contract_declined"
+LEFT_OUT = "contract_left_out"
 _declined = pytest.StashKey[dict[str, int]]()
 
 
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker of declined cases."""
     text = f"{DECLINED}(capabilities): the engine declines what this case needs"
     config.addinivalue_line("markers", text)
+    config.addinivalue_line("markers", f"{LEFT_OUT}: there is nothing to test")
     config.stash[_declined] = {}
 
 
@@ -39,6 +41,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     contract: type[EngineContract] = metafunc.cls
     if "contract_case" in metafunc.fixturenames:
         _each(metafunc, "contract_case", _cases(contract))
+    elif "contract_refusal" in metafunc.fixturenames:
+        _each(metafunc, "contract_refusal", _refusals(contract))
     elif "contract_limit" in metafunc.fixturenames:
         _each(metafunc, "contract_limit", _limits(contract))
     else:
@@ -47,6 +51,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
+    """Parametrize a test; without parameters it is left out, where pytest would count a skip."""
+    params = params or [pytest.param(None, None, marks=pytest.mark.contract_left_out)]
     metafunc.parametrize(("contract_host", name), params, indirect=["contract_host"], scope="class")
 
 
@@ -76,8 +82,22 @@ def _cases(contract: type[EngineContract]) -> list[Any]:
     ]
 
 
+def _refusals(contract: type[EngineContract]) -> list[Any]:
+    wordless = contract.wordless()
+    return [
+        pytest.param(
+            config,
+            case,
+            id=f"{config.isolation}-{case.id}",
+            marks=_declined_mark([f"words for {case.declines}"] if case.id in wordless else []),
+        )
+        for config in contract.configs
+        for case in contract.refusals(config).values()
+    ]
+
+
 def _limits(contract: type[EngineContract]) -> list[Any]:
-    from llmspell_testkit.engine import LIMIT_SETTERS
+    from llmspell_testkit.checks import LIMIT_SETTERS
 
     return [
         pytest.param(config, capability, id=f"{config.isolation}-{capability}")
@@ -87,12 +107,11 @@ def _limits(contract: type[EngineContract]) -> list[Any]:
 
 
 @pytest.fixture(scope="class")
-def contract_host(request: pytest.FixtureRequest) -> Iterator[EngineHost]:
+def contract_host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """Hold the engine under test, configured as the parameter says, for all tests of a class."""
-    from llmspell_testkit.host import EngineHost
+    from llmspell_testkit.host import open_host
 
-    contract = request.cls
-    host = EngineHost(contract.engine, request.param)
+    host = open_host(request.cls.engine, request.param)
     yield host
     host.close()
 
@@ -120,6 +139,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     declined: list[pytest.Item] = []
     for item in items:
+        if item.get_closest_marker(LEFT_OUT):
+            continue
         mark = item.get_closest_marker(DECLINED)
         (kept if mark is None else declined).append(item)
         if mark is not None:
@@ -128,7 +149,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[_declined][row] = config.stash[_declined].get(row, 0) + 1
     if declined:
         config.hook.pytest_deselected(items=declined)
-        items[:] = kept
+    items[:] = kept
 
 
 def pytest_terminal_summary(
