@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +20,6 @@ from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from llmspell_testkit.bridge_case import BridgeCase
 
@@ -81,7 +81,9 @@ async def runtime(llmock_server: Any, web: Any, folder: Path) -> AsyncIterator[R
             "openai": {"base_url": LLMock(llmock_server).base_url(), "api_key": "sk-not-a-key"}
         },
     }
+    shelf = [str(Path(__file__).parent / "shelf_server.py")]
     others = {
+        "mcp": {"shelf": {"command": sys.executable, "args": shelf}},
         "fs": {"root": str(folder)},
         "tools": {"web_search": {"base_url": f"http://{web.host}"}},
         "workflow": {"checkpoints": str(folder.with_name("checkpoints.sqlite"))},
