@@ -1,0 +1,5 @@
+"""Starlark for llmspell: an engine that a distribution of its own adds."""
+
+from llmspell_starlark.engine import StarlarkEngine
+
+__all__ = ["StarlarkEngine"]
