@@ -59,8 +59,16 @@ async def check(flow: Flow, session: Session, inputs: Mapping[str, Any] | None) 
         # in a thread: the templates of a large workflow take a second
         await asyncio.to_thread(_compile, module, sources, found)
     _check(flow, session, inputs, found)
-    await asyncio.to_thread(_check_schemas, flow, found)
+    if _has_schemas(flow):
+        await asyncio.to_thread(_check_schemas, flow, found)
     return found
+
+
+def _has_schemas(flow: Flow) -> bool:
+    return flow.input_schema is not None or any(
+        it.input_schema or it.output_schema or (_is_flow(it.workflow) and _has_schemas(it.workflow))
+        for it in flow.added
+    )
 
 
 def _collect(flow: Flow, sources: dict[str, str], found: Checked, depth: int) -> None:

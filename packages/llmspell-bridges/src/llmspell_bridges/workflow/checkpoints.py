@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BUSY_S = 30.0
 """How long to wait for another process that writes."""
 _ID_BYTES = 16
+_MOST_PAGES = 262_144
+"""1 GiB of 4 KiB each: what all spells together may keep in the file."""
 _OLD_CHECKPOINTS = "DELETE FROM {} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?"
 _OLD_RUNS = (
     "DELETE FROM {} WHERE thread_id NOT IN (SELECT thread_id FROM checkpoints GROUP BY thread_id "
@@ -131,6 +133,7 @@ async def opened(settings: WorkflowSettings) -> AsyncIterator[Any]:
         async with aiosqlite.connect(place, timeout=_BUSY_S) as connection:
             # what another program put into the file runs nothing: no function of SQLite's own
             await connection.execute("PRAGMA trusted_schema = OFF")
+            await connection.execute(f"PRAGMA max_page_count = {_MOST_PAGES}")
             yield SqliteKept(connection)
     except sqlite3.Error as error:
         text = f"the checkpoints in `{place}` cannot be used: {error}"

@@ -73,7 +73,8 @@ def _shape(flow: Flow) -> list[Any]:
 
 
 def _parts(flow: Flow, step: Step) -> list[Any]:
-    work = step.tool if isinstance(step.tool, str) else None
+    tool = getattr(step.tool, "tool", None)
+    work = step.tool if isinstance(step.tool, str) else getattr(tool, "name", None)
     inner = _shape(step.workflow) if hasattr(step.workflow, "added") else None
     return [
         [step.name, step.kind, flow.before(step), work, inner],

@@ -153,6 +153,10 @@ class Flow(Builder):
         """Compile the templates and look for mistakes; `inputs` are known when it is run."""
         return await check(self, ctx.session, inputs)
 
+    def place(self, step: Step) -> int:
+        """Count the steps before this one."""
+        return next(index for index, each in enumerate(self.added) if each is step)
+
     def sees(self, step: Step) -> set[str]:
         """Name the steps that have ended when `step` begins: what it may refer to."""
         raise NotImplementedError

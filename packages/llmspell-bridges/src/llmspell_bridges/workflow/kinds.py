@@ -55,11 +55,11 @@ class Sequential(Flow):
 
     def sees(self, step: Step) -> set[str]:
         """Name the steps before it."""
-        return {each.name for each in self.added[: self.added.index(step)]}
+        return {each.name for each in self.added[: self.place(step)]}
 
     def before(self, step: Step) -> list[str]:
         """Name the step before it."""
-        index = self.added.index(step)
+        index = self.place(step)
         return [self.added[index - 1].name] if index else []
 
 
@@ -193,7 +193,7 @@ class Loop(Flow):
 
     def before(self, step: Step) -> list[str]:
         """Name the step before it; the first is given the workflow's inputs in each round."""
-        index = self.added.index(step)
+        index = self.place(step)
         return [self.added[index - 1].name] if index else []
 
 

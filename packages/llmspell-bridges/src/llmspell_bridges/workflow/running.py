@@ -10,7 +10,7 @@ from llmspell_bridges.workflow.run import Run
 from llmspell_core import LlmspellError, ValidationError, WorkflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from llmspell_bridges.workflow.flow import Flow
     from llmspell_bridges.workflow.run import Emit
@@ -45,9 +45,9 @@ class Running:
         if self._flow.reactive:
             from llmspell_bridges.workflow.reactive import react
 
-            return await self._bounded(run, lambda: react(run), None)
+            return await self._bounded(run, lambda: react(run))
         if not self._flow.checkpoint:
-            return await self._bounded(run, lambda: graphs.invoke(run), None)
+            return await self._bounded(run, lambda: graphs.invoke(run))
         kept: Any = await importing.checkpoints()
         run_id = kept.new_id()
         state = {"steps": {}, "about": kept.about(self._flow, run.inputs)}
@@ -56,7 +56,7 @@ class Running:
             async with kept.opened(self._settings) as saver:
                 await saver.forget(self._settings.keep - 1)
                 run.saver = saver
-                self._tell_id(run_id)
+                await self._begun(run, run_id)
                 result: dict[str, Any] = await graphs.start(run, kept.config_of(run_id), state)
                 return result
 
@@ -79,6 +79,7 @@ class Running:
             async with kept.opened(self._settings) as saver:
                 run.inputs = await kept.found(saver, self._flow, run_id)
                 run.saver = saver
+                await self._begun(run, run_id)
                 try:
                     result: dict[str, Any] = await graphs.resume(run, kept.config_of(run_id))
                 except (AttributeError, KeyError, LookupError, TypeError, ValueError) as error:
@@ -98,7 +99,9 @@ class Running:
             raise ValidationError(f"the workflow `{self._flow.title[:80]}` cannot run: {listed}")
         return Run(self._flow, found.texts, self._ctx.session, inputs or {}, self._emit)
 
-    async def _bounded(self, run: Run, work: Any, run_id: str | None) -> dict[str, Any]:
+    async def _bounded(
+        self, run: Run, work: Callable[[], Awaitable[dict[str, Any]]], run_id: str | None = None
+    ) -> dict[str, Any]:
         """Do the work within the workflow's own time; errors and results tell the run's id."""
         flow = self._flow
         graphs: Any = await importing.graphs()
@@ -106,22 +109,25 @@ class Running:
         try:
             async with clock:
                 with self._ctx.session.pausing(clock):  # a question takes as long as it takes
-                    run.begin()
-                    await run.tell("started", id=run_id)
+                    if run_id is None:
+                        await self._begun(run, None)
                     result: dict[str, Any] = await graphs.outermost(work)
         except TimeoutError as error:
             if not clock.expired():
                 raise
             text = f"the workflow `{flow.title}` did not end within {flow.timeout_s:g} s"
             late = WorkflowError(text)
-            run.failed(late, run_id)
+            run.failed(late, run_id if run.saver else None)
             raise late from error
         except LlmspellError as error:
-            run.failed(error, run_id)
+            run.failed(error, run_id if run.saver else None)
             raise
         return result if run_id is None else {"id": run_id, **result}
 
-    def _tell_id(self, run_id: str) -> None:
-        if self._emit is None:  # else the first event tells it
+    async def _begun(self, run: Run, run_id: str | None) -> None:
+        """Start the clock, and tell how the run is called, so that who kills it can go on."""
+        run.begin()
+        await run.tell("started", id=run_id)
+        if self._emit is None and run_id is not None:
             text = f"the workflow `{self._flow.title}` can be resumed as {run_id}"
             self._ctx.session.log("info", text)

@@ -15,7 +15,8 @@ from llmspell_core.redact import redactor
 
 KIND = "llmspell-1"
 """What a checkpoint of this form is called in the database."""
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
+"""The largest checkpoint: as large as what may cross to a script at once."""
 _ERROR = 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges import retry
@@ -55,9 +56,13 @@ class _Taking:
         self.event = event
         self.attempts = 0
         self.extra: dict[str, Any] = {}
-        self.steps = run.seen(step)
         self.totals = Totals(run.totals)
         self.started = time.perf_counter()
+
+    @cached_property
+    def steps(self) -> dict[str, Record]:
+        """What the step may refer to, as it was when it began."""
+        return self.run.seen(self.step)
 
     async def take(self) -> Record:
         run, step = self.run, self.step
@@ -69,10 +74,9 @@ class _Taking:
                 return record
             await run.tell("step_started", name=step.name, kind=step.kind, event=self.event)
             self.started = time.perf_counter()
-            try:
-                return await self._ended("completed", output=await self._output())
-            except Exception as error:  # noqa: BLE001 - whatever it is, the step says what it means
-                return await self._failed(error)
+            return await self._ended("completed", output=await self._output())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the step says what it means
+            return await self._failed(error)
         finally:
             current.reset(token)
 
@@ -80,11 +84,8 @@ class _Taking:
         when = self.step.when
         if when is None or self.run.flow.name == "conditional":  # there, it chooses
             return True
-        try:
-            return await holds(self.run, when, self.steps, f"`when` of `{self.step.name}`")
-        except LlmspellError as error:
-            await self._failed(error)
-            return False
+        more = () if self.event is None else (self.event,)
+        return await holds(self.run, when, self.steps, f"`when` of `{self.step.name}`", *more)
 
     async def _output(self) -> Any:
         step = self.step

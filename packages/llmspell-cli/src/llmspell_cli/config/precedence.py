@@ -71,7 +71,7 @@ class _Resolver:
         for key in KEYS:
             self.settings[key.path] = self.one(key)
         self.settings["models", "default"] = self.default_model()
-        for path in self.paths("models", "providers", "prices", "mcp", "tools"):
+        for path in self.paths("models", "providers", "prices", "mcp", "tools", "workflow"):
             if path not in self.settings and not self.settled(path):
                 found = self.from_files(path, _UNSET)
                 if found is not _UNSET:
@@ -85,6 +85,7 @@ class _Resolver:
             providers=self.providers(),
             mcp=self.mcp(),
             tools=self.tools(),
+            workflow=self.workflow(),
             ignored=tuple(self.ignored),
             warnings=tuple(self.warnings()),
         )
@@ -199,6 +200,13 @@ class _Resolver:
         from llmspell_cli.config.tools import tools
 
         return tools(self.settings, self.environ)
+
+    def workflow(self) -> dict[str, Any]:
+        if not any(path[0] == "workflow" for path in self.settings):
+            return {}
+        from llmspell_cli.config.workflow import workflow
+
+        return workflow(self.settings, self.environ)
 
     def warnings(self) -> list[str]:
         found = misspelt(self.environ)

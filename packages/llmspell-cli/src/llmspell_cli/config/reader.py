@@ -173,7 +173,7 @@ class Reader:
         """Name the keys that a table takes."""
         from llmspell_cli.config import schema
 
-        if path[-1] in ("api_key", "env", "headers"):
+        if path[-1] in ("api_key", "checkpoints", "env", "headers"):
             return schema.field_names(schema.ApiKey)
         return schema.field_names(schema.TABLES.get(path[0]) or schema.NAMED[path[0]])
 
@@ -201,6 +201,10 @@ class Reader:
             from llmspell_cli.config import mcp
 
             return mcp.meaning(self, path, value)
+        if path[0] == "workflow":
+            from llmspell_cli.config import workflow
+
+            return workflow.meaning(self, path, value)
         if path[0] == "providers" and path[2] == "base_url":
             self.check_address(path, value)
         if path[0] == "providers" and path[2] == "api_key":

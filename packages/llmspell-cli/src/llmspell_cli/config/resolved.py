@@ -49,6 +49,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, Provider]
     mcp: dict[str, dict[str, Any]] = {}
     tools: dict[str, dict[str, Any]] = {}
+    workflow: dict[str, Any] = {}
     ignored: tuple[Ignored, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -72,7 +73,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         # what the user trusts is kept there: no bridge may write to it
         folder = user_config_dir()
         fs = {"protected": [folder]} if folder else {}
-        return {"llm": llm, "fs": fs, "mcp": self.mcp, "tools": self.tools}
+        others = {"mcp": self.mcp, "tools": self.tools, "workflow": self.workflow}
+        return {"llm": llm, "fs": fs, **others}
 
 
 def named(settings: Mapping[Path, Setting], section: str) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,9 @@
     [tools.web_search]               # what a tool takes, see `tools`
     max_results = 5
 
+    [workflow]                       # where checkpoints are kept, see `workflow`
+    checkpoints = "checkpoints.sqlite"
+
     [prices."acme/large"]            # US dollars per million tokens
     input_usd = 1.5
     output_usd = 6
@@ -113,6 +116,13 @@ class McpTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     timeout_s: Seconds | UnsetType = UNSET
 
 
+class WorkflowTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Checkpoints: a file, or the place of a database's URL; `keep` is how many runs are kept."""
+
+    checkpoints: Text | ApiKey | UnsetType = UNSET
+    keep: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+
+
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model's price in US dollars per million tokens; both, lest half of it is free."""
 
@@ -144,7 +154,10 @@ def _table(section: str) -> type[msgspec.Struct]:
     )
 
 
-TABLES = {section: _table(section) for section in RECORDS}
+TABLES: dict[str, type[msgspec.Struct]] = {
+    **{section: _table(section) for section in RECORDS},
+    "workflow": WorkflowTable,
+}
 """The sections that hold settings."""
 
 NAMED: dict[str, Any] = {
@@ -167,6 +180,8 @@ _EXPECTED = {
     ("providers", ""): "a table",
     ("prices", ""): "a table with input_usd and output_usd",
     ("tools", "base_url"): "an address such as https://search.example.com",
+    ("workflow", "checkpoints"): 'a file, or a place such as { env = "CHECKPOINTS_URL" }',
+    ("workflow", "keep"): "a whole number from 1 to 100000",
     ("mcp", ""): "a table with a command or a url",
     ("mcp", "command"): "a program such as `mcp-server-time`",
     ("mcp", "args"): "a list of texts",

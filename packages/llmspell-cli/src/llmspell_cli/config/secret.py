@@ -54,11 +54,12 @@ def _checked(value: str | None, where: str, path: tuple[str, ...], source: str) 
     if value is None:
         return None
     key, setting = value.strip(), ".".join(path)
-    whose = f"provider `{path[1]}`" if path[0] == "providers" else f"MCP server `{path[1]}`"
+    kinds = {"providers": "provider", "mcp": "MCP server"}
+    whose = f"{kinds.get(path[0], 'setting')} `{path[1]}`"
     if not key:
         text = f"the key of the {whose} is empty: nothing is in the {where}"
         raise ConfigurationError(f"{source}: {text}", key=setting)
-    a_header = path[2] != "env"
+    a_header = path[2:] != ("env",)
     if a_header and not (key.isascii() and key.isprintable()):
         text = f"the key of the {whose} is no key: the {where} holds other characters"
         raise ConfigurationError(f"{source}: {text}", key=setting)
