@@ -20,10 +20,10 @@ def main() -> None:
     """Do the job of ``argv[1]`` in the memory (bytes) and processor time (seconds) that follow."""
     job, memory_bytes, timeout_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     _limit(memory_bytes, math.ceil(timeout_s))
-    given = msgspec.msgpack.decode(sys.stdin.buffer.read())
-    answer: dict[str, object]
+    answer: bytes | dict[str, object]
     try:
-        answer = {"value": jobs.JOBS[job](**given)}
+        given = msgspec.msgpack.decode(sys.stdin.buffer.read())
+        answer = msgspec.msgpack.encode({"value": jobs.JOBS[job](**given)})
     except jobs.ProblemError as problem:
         answer = {"problem": str(problem)}
     except ModuleNotFoundError as error:
@@ -32,7 +32,8 @@ def main() -> None:
         answer = {"problem": f"it takes more than {memory_bytes // 2**20} MiB of memory"}
     except RecursionError:
         answer = {"problem": "it is nested too deeply"}
-    sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
+    data = answer if isinstance(answer, bytes) else msgspec.msgpack.encode(answer)
+    sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     os._exit(0)  # taking a large heap apart takes time that nobody needs
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from llmspell_core import ToolError, UnsupportedError
+from llmspell_core import InternalError, ToolError, UnsupportedError
 
 if TYPE_CHECKING:
     from llmspell_core import Session
@@ -39,6 +38,7 @@ async def run_bounded(
 
     Raises:
         ToolError: the job says what is wrong with what it was given; or it took more than it may.
+        InternalError: the job failed: a mistake of ours.
         UnsupportedError: a library is not installed; the message says how to.
     """
     turn = _turns.setdefault(session, asyncio.Semaphore(AT_ONCE))
@@ -46,7 +46,9 @@ async def run_bounded(
         data, code, late = await _child(job, msgspec.msgpack.encode(given), timeout_s)
     if late:
         raise ToolError(f"it takes longer than {timeout_s:g} s; ask for less")
-    if code in (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGSEGV) or not data:
+    if code is not None and code > 0:
+        raise InternalError(f"the job `{job}` failed with the exit code {code}")
+    if code or not data:  # a signal: a library that gets no memory ends the process
         what = f"it takes more than {MEMORY_BYTES // 2**20} MiB of memory, or {timeout_s:g} s"
         raise ToolError(f"{what}; ask for less")
     if len(data) > ANSWER_BYTES:

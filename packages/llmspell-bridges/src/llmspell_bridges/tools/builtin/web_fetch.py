@@ -90,7 +90,10 @@ class WebFetch(Tool):
             return {"type": "image", "data": data, "mime_type": kind}
         media, charset = _media_type(fields["headers"])
         if media in _HTML or (not media and data.lstrip()[:1] == b"<"):
-            page = await run_bounded(ctx.session, "readable", {"html": data, "charset": charset})
+            given = {"html": data, "charset": charset}
+            page = await run_bounded(
+                ctx.session, "readable", given, timeout_s=self._settings.timeout_s
+            )
             return self._cut(page["text"], arguments, {"url": url, "title": page["title"]})
         if media and not (media.startswith("text/") or media in _TEXTS or media.endswith("+json")):
             raise ToolError(
