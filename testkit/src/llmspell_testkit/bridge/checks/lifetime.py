@@ -1,0 +1,224 @@
+"""What a bridge holds, and that it gives it back: at its own end, at a run's, and before."""
+
+# ruff: noqa: ARG001 - every check is asked in the same way, whatever it looks at
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llmspell_core.errors import LlmspellError
+from llmspell_testkit.bridge.check import check
+from llmspell_testkit.bridge.lab import handles_of
+from llmspell_testkit.bridge.leaks import held, settled
+from llmspell_testkit.bridge.vary import VARIES, common, matches, shape
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from llmspell_testkit.bridge.check import Subject
+    from llmspell_testkit.bridge.lab import Lab, Outcome, Run
+    from llmspell_testkit.bridge.members import Member
+
+CANCELLED_WITHIN_S = 5.0
+_STEPS = (0, 1, 3)
+"""After how many steps of the loop a call is killed."""
+
+
+@check("opens-and-closes", "standard", "life-cycle", about="bridge")
+async def opens_and_closes(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """A bridge that was opened and closed, without a call, leaves nothing."""
+
+    async def once() -> list[str]:
+        async with lab.opened() as bridge, lab.run(bridge) as run:
+            await run.session.bridge(bridge.name)
+            return []
+
+    for problem in await leftovers(once):
+        yield problem
+
+
+@check("closes-again", "standard", "life-cycle", about="bridge")
+async def closes_again(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """Closing a bridge that is closed, or that was never opened, is harmless."""
+    unopened, shared = lab.make(), lab.make()
+    try:
+        await unopened.close()
+        async with lab.run(shared) as run:
+            if shared.scope == "runtime":
+                await shared.open()
+            own = await run.session.bridge(shared.name)
+            await own.close()
+            await own.close()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        yield f"expected nothing to happen, got {type(error).__name__}: {error}"
+
+
+@check("runs-apart", "standard", "runs", about="bridge")
+async def runs_apart(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """A run finds the bridge as the first one did: nothing of another run is in it."""
+    expected: dict[str, Any] = {}
+    members = [m for m in lab.contract.members() if m.example is not None]
+    for member in members:
+        one, other = await _alone(lab, member), await _alone(lab, member)
+        if one.error is None:
+            expected[member.id] = common(shape(one), shape(other))
+    async with lab.opened() as bridge:
+        for member in [*members, *members]:
+            if expected.get(member.id, VARIES) is VARIES:
+                continue
+            async with lab.run(bridge) as run:
+                outcome = await run.example(member)
+            if not matches(expected[member.id], shape(outcome)):
+                yield (
+                    f"`{member.id}` in a later run: expected {expected[member.id]!r:.160}, "
+                    f"got {shape(outcome)!r:.160}"
+                )
+                return
+
+
+async def _alone(lab: Lab, member: Member) -> Outcome:
+    async with lab.trying() as run:
+        return await run.example(member)
+
+
+@check("run-leaves-nothing", "standard", "life-cycle")
+async def run_leaves_nothing(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """When a run has ended, none of its handles, streams, tasks, threads and descriptors is left."""
+    kept: list[weakref.ref[Any]] = []
+
+    async def once() -> list[str]:
+        async with lab.trying() as run:
+            outcome = await run.example(it.member)
+            _watch_handles(run, outcome, kept)
+        return _closing_problems(run)
+
+    async for problem in _left_by(lab, it, once, kept):
+        yield problem
+
+
+@check("left-early", "standard", "streams")
+async def left_early(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """A stream that is left after its first item, and a handle that is given back, are closed then."""
+    kept: list[weakref.ref[Any]] = []
+    stream = it.member.method.streams
+
+    async def once() -> list[str]:
+        async with lab.trying() as run:
+            await run.example(it.member)  # what it starts for the whole run is there now
+            target = await run.reach(it.member)
+            args = run.args(it.member)
+            before = held()
+            given = await run.call(run.name_of(it.member), *run.first(it.member), *args, on=target)
+            for ref in handles_of(given):
+                kept.append(weakref.ref(run.session.handles.get(ref.id)))
+                if stream:
+                    await run.call("next", 1, on=ref.id)
+                # already released where the stream had but one item
+                await run.session.handles.release(ref.id)
+            tasks = (await settled(before)).get("tasks", []) if stream else []
+        if tasks:
+            return [f"expected no task of a stream that was left, got {', '.join(tasks)}"]
+        return _closing_problems(run)
+
+    if not stream and not _gives_handles(it.member):
+        return
+    async for problem in _left_by(lab, it, once, kept):
+        yield problem
+
+
+@check("killed", "standard", "cancellation")
+async def killed(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """A run that is killed in the middle of a call ends, and leaves nothing."""
+    problems: list[str] = []
+
+    async def once() -> list[str]:
+        for steps in _STEPS:
+            async with lab.trying() as run:
+                await _kill(run, it.member, steps, problems)
+            problems.extend(_closing_problems(run))
+        return problems
+
+    async for problem in _left_by(lab, it, once, []):
+        yield problem
+
+
+async def _kill(run: Run, member: Member, steps: int, problems: list[str]) -> None:
+    """Cancel a call after a few steps of the loop, as the end of a run does."""
+    try:
+        target = await run.reach(member)
+    except LlmspellError:
+        return
+    task = asyncio.ensure_future(run.outcome(member, run.args(member), target))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
+    if not done:
+        problems.append(
+            f"expected a cancelled call to end within {CANCELLED_WITHIN_S:g} s, and it goes on"
+        )
+    elif not task.cancelled() and (error := task.exception()):
+        problems.append(f"expected a cancelled call to end, got {type(error).__name__}: {error}")
+
+
+def _gives_handles(member: Member) -> bool:
+    from llmspell_core.bridge import Handle
+    from llmspell_testkit.bridge.members import handles_in
+
+    return member.method.returns is Handle or any(handles_in(member.method.returns))
+
+
+def _watch_handles(run: Run, outcome: Outcome, kept: list[weakref.ref[Any]]) -> None:
+    for ref in handles_of(outcome.value):
+        try:
+            kept.append(weakref.ref(run.session.handles.get(ref.id)))
+        except LlmspellError:
+            continue  # closed already
+
+
+def _closing_problems(run: Run) -> list[str]:
+    return [
+        f"expected everything to close, got {event['error']}"
+        for event in run.events
+        if event.get("event") == "close_failed"
+    ]
+
+
+async def _left_by(
+    lab: Lab,
+    it: Subject,
+    once: Callable[[], Awaitable[list[str]]],
+    kept: list[weakref.ref[Any]],
+) -> AsyncIterator[str]:
+    """Report what is left of `once`; nothing, where the example does not work."""
+    if (await _alone(lab, it.member)).error is not None:
+        return
+    found = await leftovers(once)
+    if any(ref() is not None for ref in kept):
+        gc.collect()
+    alive = {type(ref()).__name__ for ref in kept if ref() is not None}
+    if alive:
+        found.append(f"expected no handle to be kept, got {', '.join(sorted(alive))}")
+    for problem in found:
+        yield problem
+
+
+async def leftovers(once: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    """Do something several times, and list what is more each time.
+
+    The first time may fill caches, import libraries and start pools; what is left then, and not
+    left again, is none of this.
+    """
+    problems = await once()
+    if problems:
+        return problems
+    more: dict[str, list[str]] = {}
+    for _ in range(2):
+        before = held()
+        problems = await once()
+        more = await settled(before)
+        if problems or not more:
+            return problems
+    return [f"expected nothing to be left, got {sort}: {', '.join(m)}" for sort, m in more.items()]

@@ -1,0 +1,67 @@
+"""An end to every check: cancelled when its time is over, and interrupted where it blocks the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+T = TypeVar("T")
+
+GRACE_S = 5.0
+"""How long a check that was cancelled may take to end, and the loop to come back from a call."""
+
+
+class BlockedError(BaseException):
+    """A check blocks the event loop; not an `Exception`, so that no bridge catches it."""
+
+
+async def within(work: Coroutine[Any, Any, T], deadline_s: float) -> T:
+    """Await `work` for at most that long; it may not swallow its cancellation to live on.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=deadline_s)
+    if not done:
+        task.cancel()
+        await asyncio.wait({task}, timeout=GRACE_S / 2)
+        if task.done():
+            with suppress(BaseException):
+                task.result()
+        raise TimeoutError
+    return task.result()
+
+
+@contextmanager
+def alarm(after_s: float) -> Iterator[None]:
+    """Interrupt the block where it blocks the event loop itself; on the main thread only.
+
+    Raises:
+        BlockedError: it did.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        raise BlockedError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left_s:  # somebody else's timer, such as a test runner's, goes on
+            remaining_s = max(0.001, left_s - (time.monotonic() - started))
+            signal.setitimer(signal.ITIMER_REAL, remaining_s)

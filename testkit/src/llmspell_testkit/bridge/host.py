@@ -1,0 +1,43 @@
+"""The event loop of a contract class: its checks run on it one after the other, each with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from llmspell_testkit.bridge.deadline import GRACE_S, BlockedError, alarm, within
+from llmspell_testkit.bridge.engines import Engines
+from llmspell_testkit.bridge.lab import Lab
+
+if TYPE_CHECKING:
+    from llmspell_testkit.bridge.check import Trial
+    from llmspell_testkit.bridge.contract import BridgeContract
+    from llmspell_testkit.bridge.world import BridgeWorld
+
+
+class BridgeHost:
+    """Makes the checks of one contract class."""
+
+    def __init__(self, contract: type[BridgeContract], engines: Engines | None = None) -> None:
+        """Start nothing yet."""
+        self.contract = contract
+        self._engines = engines or Engines()
+        self._runner = asyncio.Runner()
+
+    def close(self) -> None:
+        """Close the engines and the loop."""
+        with self._runner:
+            self._runner.run(within(self._engines.close(), GRACE_S))
+
+    def problems(self, trial: Trial, world: BridgeWorld) -> list[str]:
+        """Make one check, and list what it finds."""
+        deadline_s = self.contract.deadline_s
+        try:
+            with alarm(deadline_s + GRACE_S):
+                return self._runner.run(within(self._look(trial, world), deadline_s))
+        except (BlockedError, TimeoutError):
+            return [f"expected an end within {deadline_s:g} s, and it goes on"]
+
+    async def _look(self, trial: Trial, world: BridgeWorld) -> list[str]:
+        lab = Lab(self.contract, world, self._engines)
+        return [problem async for problem in trial.check.look(lab, trial.subject)]
