@@ -15,6 +15,7 @@ from benchmarks.rows import (
     reload,
     waiting_memory,
     warm_spell,
+    workflow,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ ROWS: dict[str, Callable[[bool], list[Measurement]]] = {
     "host_call": host_call.measure,
     "fan_out": fan_out.measure,
     "agent_step": agent_step.measure,
+    "workflow": workflow.measure,
     "waiting_memory": waiting_memory.measure,
     "hostile": hostile.measure,
     "codec": codec.measure,

@@ -6,6 +6,7 @@ Imported in a thread by `llmspell_bridges.workflow.importing`: it takes a second
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -113,20 +114,18 @@ async def outermost(work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, 
         var_child_runnable_config.reset(token)
 
 
-def _node(run: Run, step: Step) -> Any:
-    async def node(state: State) -> State:
-        run.absorb(state.get("steps", {}))
-        run.iteration = state.get("iteration", 0)
-        async with run.gate:
-            return {"steps": {step.name: await take(run, step)}}
-
-    return node
+async def _node(run: Run, step: Step, state: State) -> State:
+    run.absorb(state.get("steps", {}))
+    run.iteration = state.get("iteration", 0)
+    async with run.gate:
+        return {"steps": {step.name: await take(run, step)}}
 
 
 def _graph(run: Run) -> Any:
     graph: Any = StateGraph(State)
     for step in run.flow.added:
-        graph.add_node(step.name, _node(run, step))
+        # no closure: langgraph would read its byte code, 1.5 ms a step, to look for other graphs
+        graph.add_node(step.name, partial(_node, run, step))
     return graph
 
 
