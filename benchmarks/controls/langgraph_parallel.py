@@ -27,8 +27,9 @@ class State(TypedDict, total=False):
     steps: Annotated[dict[str, Any], merged]
 
 
-async def nothing() -> None:
+async def nothing() -> object:
     """Do nothing."""
+    return None
 
 
 def graph(count: int) -> Any:

@@ -62,7 +62,8 @@ class Plain(Model[Any]):
             for tool in parameters.declared_tool_defs.values()
         ]
         sent = [
-            {"role": "system", "content": part.content} for part in parameters.instruction_parts
+            {"role": "system", "content": part.content}
+            for part in parameters.instruction_parts or ()
         ]
         sent += [message for each in messages for message in _written(each)]
         answer = await litellm.acompletion(
