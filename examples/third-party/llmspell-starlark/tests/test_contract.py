@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from llmspell_core import EngineConfig
 from llmspell_starlark import StarlarkEngine
+
+from llmspell_core import EngineConfig
 from llmspell_testkit import EngineContract
 
 
