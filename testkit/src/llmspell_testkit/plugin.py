@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.host import Host
     from llmspell_testkit.hostile.contract import HostileContract, Runs
+    from llmspell_testkit.integration import IntegrationContract, World
 
 DECLINED = "contract_declined"
 LEFT_OUT = "contract_left_out"
@@ -35,6 +36,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "hostile_case" in metafunc.fixturenames:
         assert metafunc.cls is not None
         metafunc.parametrize("hostile_case", list(metafunc.cls.corpus().cases), scope="class")
+    if "contract_scenario" in metafunc.fixturenames:
+        assert metafunc.cls is not None
+        names = ("contract_scenario", "contract_engine")
+        metafunc.parametrize(names, metafunc.cls.params())
     if "contract_host" not in metafunc.fixturenames:
         return
     assert metafunc.cls is not None
@@ -114,6 +119,14 @@ def contract_host(request: pytest.FixtureRequest) -> Iterator[Host]:
     host = open_host(request.cls.engine, request.param)
     yield host
     host.close()
+
+
+@pytest.fixture(scope="class")
+def contract_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Hold the runtime, the server and the folder for all scenarios of a class."""
+    contract: type[IntegrationContract] = request.cls
+    with contract.world() as world:
+        yield world
 
 
 @pytest.fixture(scope="class")
