@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tomllib
 from importlib.metadata import files
 from pathlib import Path
@@ -58,6 +59,9 @@ def test_example(  # noqa: PLR0917 - pytest's fixtures and parameters
     if "fake_tools" in case:
         fake_tools(cli, tmp_path_factory.mktemp("fakes"), case["fake_tools"])
     shutil.copy(spell, cli.folder)
+    configuration = spell.with_name("llmspell.toml")
+    if configuration.exists():
+        trust(cli, configuration)
     done = cli(
         "run", spell.name, *case["args"], stdin=case.get("stdin", ""), env=case.get("env", {})
     )
@@ -72,6 +76,14 @@ def test_example(  # noqa: PLR0917 - pytest's fixtures and parameters
     if "requests" in case:
         seen = [seen_messages(request.body) for request in LLMock(server).requests]
         assert seen == case["requests"]
+
+
+def trust(cli: Cli, configuration: Path) -> None:
+    """Copy an example's configuration, and trust it; its programs are the tests' own."""
+    shutil.copy(configuration, cli.folder)
+    cli.env["LLMSPELL_CONFIG_DIR"] = str(cli.folder / ".config")
+    cli.env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), cli.env["PATH"]])
+    assert cli("trust").returncode == 0
 
 
 def use_mock(cli: Cli, server: LLMockServer, replies: list[dict[str, Any]]) -> None:
