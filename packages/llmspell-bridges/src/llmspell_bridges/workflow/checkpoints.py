@@ -132,8 +132,9 @@ async def opened(settings: WorkflowSettings) -> AsyncIterator[Any]:
     try:
         async with aiosqlite.connect(place, timeout=_BUSY_S) as connection:
             # what another program put into the file runs nothing: no function of SQLite's own
-            await connection.execute("PRAGMA trusted_schema = OFF")
-            await connection.execute(f"PRAGMA max_page_count = {_MOST_PAGES}")
+            for pragma in ("trusted_schema = OFF", f"max_page_count = {_MOST_PAGES}"):
+                async with connection.execute(f"PRAGMA {pragma}") as answer:
+                    await answer.fetchall()  # a statement that is not over keeps WAL from beginning
             yield SqliteKept(connection)
     except sqlite3.Error as error:
         text = f"the checkpoints in `{place}` cannot be used: {error}"
