@@ -8,6 +8,8 @@ words say what a block is given:
 - `model`: the model answers what the comment above says, ``<!-- answers: "Paris." -->``;
 - `files`: it may read and write the page's folder;
 - `net`: it may reach a server, which stands for https://api.example.com;
+- `tools`: it may use every installed tool;
+- `mcp`: it may use the MCP server `time`;
 - `error`: it fails, and prints the error's kind and message;
 - `file=NAME`: it does not run, it is the page's file of that name.
 
@@ -114,7 +116,9 @@ class Page:
         provider = {"base_url": self.server.base_url("openai"), "api_key": "sk-not-a-key"}
         model = {"default_model": "openai/gpt-4o-mini", "providers": {"openai": provider}}
         fs = {"root": str(self.cli.folder)}
-        with SyncRuntime(settings={"llm": model, "fs": fs}, environ={}) as self.runtime:
+        mcp = {"time": {"command": sys.executable, "args": ["-m", "mcp_server_time"]}}
+        settings = {"llm": model, "fs": fs, "mcp": mcp}
+        with SyncRuntime(settings=settings, environ={}) as self.runtime:
             for block in blocks((DOCS / f"{page}.md").read_text(encoding="utf-8")):
                 if block.file is not None:
                     path = self.cli.folder / block.file
@@ -166,7 +170,9 @@ class Page:
         """Grant what the block's words say."""
         files: tuple[str, ...] = (".",) if "files" in block.words else ()
         net = (self.web.removeprefix("http://"),) if "net" in block.words else ()
-        return Permissions(read=files, write=files, net=net)
+        mcp = ("time",) if "mcp" in block.words else ()
+        tool = "tools" in block.words
+        return Permissions(read=files, write=files, net=net, mcp=mcp, tool=tool)
 
     def program(self, block: Block) -> str:
         """Run a Python program; it says nothing on stderr."""
