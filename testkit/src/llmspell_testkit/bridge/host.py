@@ -23,6 +23,7 @@ class BridgeHost:
         self.contract = contract
         self._engines = engines or Engines()
         self._runner = asyncio.Runner()
+        self._leaves: dict[str, bool] = {}
 
     def close(self) -> None:
         """Close the engines and the loop."""
@@ -40,4 +41,5 @@ class BridgeHost:
 
     async def _look(self, trial: Trial, world: BridgeWorld) -> list[str]:
         lab = Lab(self.contract, world, self._engines)
+        lab.leaves = self._leaves
         return [problem async for problem in trial.check.look(lab, trial.subject)]

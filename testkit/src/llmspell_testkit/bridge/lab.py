@@ -51,6 +51,8 @@ class Lab:
         self.contract = contract
         self.world = world
         self.engines = engines
+        self.leaves: dict[str, bool] = {}
+        """Whether a run with a member's example leaves something, as far as it is known."""
 
     def make(self) -> Bridge:
         """Make an instance from the host's settings."""

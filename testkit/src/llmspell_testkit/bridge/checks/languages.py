@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -167,7 +168,11 @@ def _needs(lab: Lab, member: Member) -> set[str]:
 async def _sound(lab: Lab, member: Member) -> bool:
     """Say whether the example works and gives script values; other checks tell where not."""
     async with lab.trying() as run:
-        outcome = await run.example(member)
+        args = run.args(member)
+        before = copy.deepcopy(args)
+        outcome = await run.outcome(member, args)
+    if args != before:
+        return False
     try:
         check_value(outcome.value)
     except LlmspellError:

@@ -3,15 +3,17 @@
 # ruff: noqa: ARG001 - every check is asked in the same way, whatever it looks at
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from llmspell_core.bridge import Handle
 from llmspell_core.errors import InternalError
 from llmspell_core.signature import Method
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.excuses import excused
+from llmspell_testkit.bridge.speak import camel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -133,7 +135,7 @@ async def names_apart(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """No two methods of one object have the same name in JavaScript's camel case."""
     seen: dict[tuple[type, str], str] = {}
     for member in lab.contract.members():
-        key = (member.owner, member.method.name.replace("_", "").lower())
+        key = (member.owner, camel(member.method.name))
         other = seen.setdefault(key, member.method.name)
         if other != member.method.name:
             yield f"expected one name, got `{other}` and `{member.method.name}`"
@@ -153,7 +155,7 @@ async def metadata_is_json(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """What the bridge says of itself can be written as JSON."""
     for key, item in _metadata(lab).items():
         try:
-            json.dumps(item)
+            msgspec.json.encode(item)
         except (TypeError, ValueError) as error:
             yield f"`{key}`: expected JSON, got {error}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -45,13 +46,24 @@ async def result_fits(lab: Lab, it: Subject) -> AsyncIterator[str]:
             return
         items = outcome.value if it.member.method.streams else [outcome.value]
         for item in items:
-            live = restored(_live(run, item), hint)
-            try:
-                convert(live, hint, argument="result", where=it.member.id)
-            except ValidationError as error:
-                what = error.message.rpartition("`: ")[2]
-                yield f"expected {_name(hint)}, got {item!r:.160} ({what})"
+            why = _misfit(_live(run, item), hint)
+            if why is not None:
+                yield f"expected {_name(hint)}, got {item!r:.160} ({why})"
                 return
+
+
+def _misfit(value: Any, hint: Any) -> str | None:
+    """Say why a value is not of a type; None where it is."""
+    if get_origin(hint) in {Union, UnionType}:
+        why = [_misfit(value, part) for part in get_args(hint)]
+        return None if None in why else why[0]
+    try:
+        convert(restored(value, hint), hint, argument="result", where="")
+    except ValidationError as error:
+        return error.message.rpartition("`: ")[2]
+    except TypeError:
+        return None  # a type that cannot be checked, such as a list of texts or bytes
+    return None
 
 
 def _live(run: Run, value: Any) -> Any:
