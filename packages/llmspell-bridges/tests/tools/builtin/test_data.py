@@ -184,6 +184,54 @@ async def test_a_cancelled_call_leaves_no_process(run: Any, root: Path) -> None:
     assert children() == set()
 
 
+@pytest.fixture
+def acting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let a child do what the test says, in the place of JMESPath's search."""
+    package = tmp_path / "modules" / "jmespath"
+    package.mkdir(parents=True)
+    (package / "exceptions.py").write_text("class JMESPathError(Exception): pass\n")
+    others = filter(None, [os.environ.get("PYTHONPATH")])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), *others]))
+
+    def act(body: str) -> None:
+        (package / "__init__.py").write_text(f"def search(query, data):\n    {body}\n")
+
+    return act
+
+
+async def test_a_wall_clock_ends_what_uses_no_processor(run: Any, acting: Any) -> None:
+    """A job that sleeps is ended as well."""
+    acting("import time; time.sleep(20)")
+    with pytest.raises(ToolError, match=r"it takes longer than 0.5 s"):
+        await run({"json_query": {"timeout_s": 0.5}})("json_query", "@", 1)
+    assert children() == set()
+
+
+async def test_a_job_has_little_memory(use: Any, acting: Any) -> None:
+    """Half a gigabyte; the error says so."""
+    acting("return len(bytearray(1024 ** 3))")
+    with pytest.raises(ToolError, match=r"it takes more than 512 MiB of memory"):
+        await use("json_query", "@", 1)
+
+
+async def test_a_child_limits_itself(run: Any, acting: Any) -> None:
+    """Its processor time, in case that its host is gone, and the files that it writes."""
+    acting(
+        "import resource as r; "
+        "return [r.getrlimit(it) for it in (r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_CORE)]"
+    )
+    found = await run({"json_query": {"timeout_s": 1.5}})("json_query", "@", 1)
+    assert found == [[2, 2], [0, 0], [0, 0]]
+
+
+async def test_a_job_that_is_broken_is_our_mistake(use: Any, acting: Any) -> None:
+    """And none of the script's."""
+    acting("raise KeyError('x')")
+    with pytest.raises(ToolError, match="the job `json_query` failed") as caught:
+        await use("json_query", "@", 1)
+    assert caught.value.details["cause"]["kind"] == "internal"  # type: ignore[index, call-overload]
+
+
 async def test_few_children_run_at_the_same_time(run: Any, root: Path) -> None:
     """Four of a run: the others wait for their turn."""
     use = run({"csv_query": {"timeout_s": 1}})
@@ -202,28 +250,19 @@ async def test_few_children_run_at_the_same_time(run: Any, root: Path) -> None:
     assert children() == set()
 
 
-async def test_the_child_holds_no_secret(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    """It has what Python needs of the environment, and not the rest."""
-    (tmp_path / "jmespath.py").write_text(
-        "import os\ndef search(query, data): return dict(os.environ)\n"
-    )
-    (tmp_path / "jmespath").mkdir()
-    package = tmp_path / "jmespath"
-    (tmp_path / "jmespath.py").rename(package / "__init__.py")
-    (package / "exceptions.py").write_text("class JMESPathError(Exception): pass\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-key")
-    found = await run()("json_query", "@", 1)
-    known = {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH"}
-    assert set(found) <= known
-
-
-async def test_without_the_library_the_error_says_how_to_install_it(
-    run: Any, tmp_path: Path, monkeypatch: Any
+async def test_the_child_holds_no_secret(
+    use: Any, acting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It has what Python needs of the environment, and not the rest."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-key")
+    acting("import os; return dict(os.environ)")
+    known = {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH"}
+    assert set(await use("json_query", "@", 1)) <= known
+
+
+async def test_without_the_library_the_error_says_how_to_install_it(run: Any, acting: Any) -> None:
     """As the child finds out."""
-    (tmp_path / "jmespath.py").write_text("raise ModuleNotFoundError(name='jmespath')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    acting("raise ModuleNotFoundError(name='jmespath')")
     with pytest.raises(UnsupportedError, match=r"`jmespath`; .*llmspell-bridges\[tools\]"):
         await run_bounded(run().session, "json_query", {"query": "@", "data": 1})
 
