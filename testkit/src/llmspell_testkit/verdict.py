@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from llmspell_testkit.case import Case, ExpectedError
     from llmspell_testkit.host import Outcome
 
+DIFFERENCES = "difference (expected ≠ got):"
+"""The line of a report after which its differences stand."""
+
 _SHOWN_LINES = 40
 _MOST = 12
 
@@ -110,7 +113,7 @@ def report(engine: str, case: Case, source: str, outcome: Outcome, found: list[s
         "",
         *_script(case, source, outcome),
         "",
-        "difference (expected ≠ got):",
+        DIFFERENCES,
         *(f"  {problem}" for problem in found[:_MOST]),
     ]
     if len(found) > _MOST:
