@@ -1,59 +1,7 @@
-"""The dictionary keeps the contract of bridges, against a server on this machine."""
+"""The dictionary keeps the contract of bridges."""
 
-from __future__ import annotations
-
-import socketserver
-import threading
-from typing import TYPE_CHECKING, ClassVar
-
-import pytest
-from llmspell_dictionary import Dictionary
-
-from llmspell_core import Permissions
-from llmspell_testkit.bridge.contract import BridgeContract
-from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-ANSWERS = {
-    "spell": '151 "spell" one "The first"\r\na word\r\n..of power\r\n.\r\n'
-    '151 "spell" two "The second"\r\na while\r\n.\r\n250 ok\r\n',
-    "busy": "420 try again later\r\n",
-    "nonsense": "151\r\nlost",
-    "silence": "",
-}
+from llmspell_dictionary.contract import DictionaryContract
 
 
-class Server(socketserver.StreamRequestHandler):
-    """Answers one word as RFC 2229 says; of `silence` it says nothing."""
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 a dictionary\r\n")
-        word = self.rfile.readline().decode().split('"')[1]
-        self.wfile.write(ANSWERS.get(word, "552 no match\r\n").encode())
-        if word == "silence":
-            self.rfile.read()
-
-
-class TestDictionary(BridgeContract):
-    """The contract's checks, on the bridge's one method."""
-
-    bridge = Dictionary
-    permissions = Permissions(net=("127.0.0.1",))
-    faults: ClassVar = {
-        "busy": Fault(method="define", args={"word": "busy"}, kind="bad_response"),
-        "nonsense": Fault(method="define", args={"word": "nonsense"}, kind="network"),
-    }
-    slow: ClassVar = {"define": Slow(args={"word": "silence"})}
-
-    @pytest.fixture
-    def bridge_world(self) -> Iterator[BridgeWorld]:
-        """Run a dictionary server."""
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Server) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            host, port = server.server_address
-            yield BridgeWorld(settings={"host": host, "port": port})
-            server.shutdown()
-            thread.join()
+class TestDictionary(DictionaryContract):
+    """Nothing is excused: there are no `known_failures`."""

@@ -23,6 +23,7 @@ GROUPS = (
     "llmspell.tools",
     "llmspell.commands",
     "llmspell.policies",
+    "llmspell.contracts",
 )
 
 

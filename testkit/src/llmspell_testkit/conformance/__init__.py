@@ -1,0 +1,1 @@
+"""`llmspell conformance`: the contracts, run against everything that is installed."""

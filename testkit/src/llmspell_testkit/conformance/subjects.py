@@ -1,0 +1,160 @@
+"""What can be held to a contract here: installed engines, and contracts that distributions ship."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmspell_core.engine import CAPABILITIES, EngineConfig
+from llmspell_core.errors import ConfigurationError
+from llmspell_core.registry import Plugin, installed
+from llmspell_testkit.bridge.contract import BridgeContract
+from llmspell_testkit.conformance.records import Subject
+from llmspell_testkit.engine import EngineContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmspell_core.isolation import Isolation
+
+GROUP = "llmspell.contracts"
+"""Entry points that name a subclass of `EngineContract` or `BridgeContract`."""
+
+CHOSEN = "LLMSPELL_CONFORMANCE"
+"""The environment variable that tells a child process its `Choice`, as JSON."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject by name, and the topics and cases to which its run is narrowed (all, if empty)."""
+
+    kind: str
+    name: str
+    isolation: str = ""
+    topics: list[str] = []
+    cases: list[str] = []
+
+    def wants(self, topic: str, case: str) -> bool:
+        """Whether a test belongs to this run."""
+        return (not self.topics or topic in self.topics) and (not self.cases or case in self.cases)
+
+
+def names() -> list[str]:
+    """Name what can be chosen: engines first, then bridges."""
+    return sorted(installed("llmspell.engines")) + sorted(
+        name for name in installed(GROUP) if name not in installed("llmspell.engines")
+    )
+
+
+def choices(chosen: list[str], topics: list[str], cases: list[str]) -> list[Choice]:
+    """List the subjects of a run, each engine at each of its isolations.
+
+    Raises:
+        ConfigurationError: a name is not that of an engine, nor of a bridge that ships a contract.
+        PluginError: what is installed cannot be imported.
+    """
+    known = names()
+    for name in chosen:
+        if name not in known:
+            text = (
+                f"no engine named `{name}` is installed, and no bridge of that name ships a "
+                f"contract; known: {', '.join(known) or 'none'}"
+            )
+            raise ConfigurationError(text, key=name)
+    return [
+        Choice(kind=kind, name=name, isolation=isolation, topics=topics, cases=cases)
+        for name in chosen or known
+        for kind, isolation in _isolations(contract_of(name))
+    ]
+
+
+def contract_of(name: str) -> type[EngineContract | BridgeContract]:
+    """Return the contract of an engine or a bridge: the one that is shipped, or the packaged one.
+
+    Raises:
+        ConfigurationError: what is shipped under that name is no contract.
+    """
+    shipped = installed(GROUP).get(name)
+    if shipped is None:
+        return _of_engine(installed("llmspell.engines")[name].load())
+    contract = shipped.load()
+    if not (isinstance(contract, type) and issubclass(contract, (EngineContract, BridgeContract))):
+        text = (
+            f"the contract `{name}` of {shipped.distribution} is no subclass of "
+            "EngineContract or BridgeContract"
+        )
+        raise ConfigurationError(text, key=name)
+    return contract
+
+
+def _of_engine(engine: Any) -> type[EngineContract]:
+    """Hold an engine that ships no contract to the packaged cases, at all isolations it has."""
+    levels: tuple[Isolation, ...] = ("locked", "process", "inproc")
+    configs = tuple(
+        EngineConfig(isolation=level) for level in (levels if engine.isolates else levels[-1:])
+    )
+    return type("Contract", (EngineContract,), {"engine": engine, "configs": configs})
+
+
+def _isolations(contract: type[EngineContract | BridgeContract]) -> Iterator[tuple[str, str]]:
+    if issubclass(contract, EngineContract):
+        for config in contract.configs:
+            yield "engine", config.isolation
+    else:
+        yield "bridge", ""
+
+
+def narrowed(choice: Choice) -> type[EngineContract | BridgeContract]:
+    """Return the chosen contract at the chosen isolation."""
+    contract = contract_of(choice.name)
+    if not issubclass(contract, EngineContract):
+        return contract
+    configs = tuple(c for c in contract.configs if c.isolation == choice.isolation)
+    return type(contract.__name__, (contract,), {"configs": configs, "__doc__": contract.__doc__})
+
+
+def chosen_here() -> Choice:
+    """Read the choice that this child process was given."""
+    return msgspec.json.decode(os.environ[CHOSEN], type=Choice)
+
+
+def subject_of(choice: Choice) -> Subject:
+    """Describe a subject, without results."""
+    contract = contract_of(choice.name)
+    group = "llmspell.engines" if choice.kind == "engine" else "llmspell.bridges"
+    plugin = installed(group).get(choice.name) or installed(GROUP)[choice.name]
+    distribution, number = _distribution(plugin)
+    if not issubclass(contract, EngineContract):
+        return Subject(
+            kind="bridge",
+            name=choice.name,
+            version=number,
+            language="",
+            isolation="",
+            distribution=distribution,
+            distribution_version=number,
+        )
+    info = contract.engine.info
+    config = next(c for c in contract.configs if c.isolation == choice.isolation)
+    claims = contract.engine(config).capabilities
+    return Subject(
+        kind="engine",
+        name=choice.name,
+        version=info.version,
+        language=info.language,
+        isolation=choice.isolation,
+        distribution=distribution,
+        distribution_version=number,
+        claims=sorted(claims),
+        declines=sorted(set(CAPABILITIES) - claims),
+    )
+
+
+def _distribution(plugin: Plugin) -> tuple[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return plugin.distribution, version(plugin.distribution)
+    except PackageNotFoundError:
+        return plugin.distribution, ""
