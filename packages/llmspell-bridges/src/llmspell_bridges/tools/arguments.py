@@ -91,7 +91,10 @@ async def checked(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
         return fitting
     path = found.path.removeprefix("$").removeprefix(".")
     if not path:
-        raise ValidationError(f"bad arguments to `{where}`: {found.message}")
+        # a property that is missing has no place of its own
+        missing = (name for name in tool.parameters.get("required", ()) if name not in fitting)
+        text = f"bad arguments to `{where}`: {found.message}"
+        raise ValidationError(text, argument=next(missing, "args"))
     text = f"bad argument `{path}` to `{where}`: {found.message}"
     raise ValidationError(text, argument=path)
 

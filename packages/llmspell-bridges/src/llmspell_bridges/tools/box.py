@@ -142,8 +142,10 @@ class ToolBox(Handle):
         text = f"bad argument `name` to `{where}`: {name[:80]!r}: {what}"
         raise ValidationError(text, argument="name")
 
-    async def get(self, name: str) -> Tool:
+    async def get(self, name: str, argument: str = "name") -> Tool:
         """Find a tool by name; an installed one is imported first, off the event loop.
+
+        `argument` is what the name was given as.
 
         Raises:
             ValidationError: there is none of this name.
@@ -157,7 +159,8 @@ class ToolBox(Handle):
             if found is None and name in self._installed:
                 found = self._tools[name] = await self._load(self._installed[name])
         if found is None:
-            raise ValidationError(f"unknown tool `{name[:80]}`{nearest(name[:80], self.names())}")
+            text = f"unknown tool `{name[:80]}`{nearest(name[:80], self.names())}"
+            raise ValidationError(text, argument=argument)
         return found
 
     async def resolve(self, item: object, where: str) -> Tool:
@@ -170,7 +173,7 @@ class ToolBox(Handle):
             ValidationError: it is none of these, or there is no such tool; `where` says whose list.
         """
         if isinstance(item, str):
-            return await self.get(item)
+            return await self.get(item, "tools")
         if isinstance(item, ToolHandle):
             return item.tool
         if isinstance(item, dict):

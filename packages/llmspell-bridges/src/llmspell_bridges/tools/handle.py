@@ -23,7 +23,7 @@ class ToolHandle(Handle):
         self.box = box
         self.tool = tool
 
-    @method(example={}, returns="What the tool answers")
+    @method(example={"args": {"text": "hi"}}, returns="What the tool answers")
     async def execute(self, args: Arguments = None) -> Any:
         """Call the tool."""
         return await self.box.call(self.tool, args or {})
