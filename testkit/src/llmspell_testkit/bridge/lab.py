@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.engines import Engines
 
 MOST_ITEMS = 1000
+_FIRST_FUNCTION = 2**40
+"""The number of a run's first function: an engine never gets that far."""
 SCRIPT_FUNCTION = "function("
 """How a text in an example begins that stands for a function of the script."""
 
@@ -86,7 +88,7 @@ class Lab:
                 if other.scope == "runtime":
                     await other.open()
                     stack.push_async_callback(other.close)
-            session = Session(bridges=bridges, permissions=self.contract.permissions)
+            session = _Session(bridges=bridges, permissions=self.contract.permissions)
             run = Run(self, bridge, session)
             stack.push_async_callback(session.close)
             if self.world.prepare is not None:
@@ -108,16 +110,28 @@ class Lab:
         return found
 
 
+class _Session(Session):
+    """A session that calls the functions of `Run` itself, when an engine has a script's as well."""
+
+    own: Any = None
+
+    async def _invoke(self, number: int, args: Sequence[Any]) -> Any:
+        if number >= _FIRST_FUNCTION and self.own is not None and not self.closed:
+            return await self.own(number, args)
+        return await super()._invoke(number, args)
+
+
 class Run:
     """One run, seen from its script."""
 
-    def __init__(self, lab: Lab, bridge: Bridge, session: Session) -> None:
+    def __init__(self, lab: Lab, bridge: Bridge, session: _Session) -> None:
         """Call through `session`; the script's functions give back what they are called with."""
         self.lab = lab
         self.bridge = bridge
         self.session = session
         self.events: list[dict[str, Any]] = []
         self._functions: dict[int, Callable[..., Any]] = {}
+        session.own = self._invoke
         session.invoker = self._invoke
 
     async def _invoke(self, number: int, args: Sequence[Any]) -> Any:
@@ -129,7 +143,7 @@ class Run:
 
     def function(self, function: Callable[..., Any] | None = None) -> CallbackRef:
         """Make a function of the script; without one of your own it returns its argument."""
-        number = len(self._functions) + 1
+        number = _FIRST_FUNCTION + len(self._functions)
         self._functions[number] = function or (lambda *args: args[0] if args else None)
         return CallbackRef(number, "example")
 

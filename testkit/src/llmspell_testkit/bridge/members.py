@@ -116,6 +116,14 @@ def spread(method: Method, given: Mapping[str, Any]) -> list[Any]:
     return [*args, rest] if rest else args
 
 
+def named_by_map(method: Method, count: int) -> bool:
+    """Say whether the last of `count` values, a map, names arguments; see `Method.bind`."""
+    if count > len(method.positional):
+        return bool(method.keywords) or not method.positional
+    hint = method.hints.get(method.positional[count - 1], Any)
+    return not accepts_map(hint) and (count == 1 or bool(method.keywords))
+
+
 def _first_takes_map(method: Method) -> bool:
     if not method.positional:
         return False

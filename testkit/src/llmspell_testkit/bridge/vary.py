@@ -186,7 +186,7 @@ def common(one: Any, other: Any) -> Any:
         return {key: common(item, other[key]) for key, item in one.items()}
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [common(a, b) for a, b in zip(one, other, strict=True)]
-    return one if type(one) is type(other) and one == other else VARIES
+    return one if one is VARIES or (type(one) is type(other) and one == other) else VARIES
 
 
 def matches(expected: Any, got: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import ValidationError
 from llmspell_testkit.bridge.check import check
-from llmspell_testkit.bridge.members import functions_of, spread
+from llmspell_testkit.bridge.members import functions_of, named_by_map, spread
 from llmspell_testkit.bridge.vary import (
     common,
     leaves,
@@ -72,11 +72,13 @@ async def unknown_argument(lab: Lab, it: Subject) -> AsyncIterator[str]:
     async with lab.trying() as run:
         if not await _runs(run, it.member):
             return
+        method = it.member.method
         args = _named(run, it.member, {**lab.given(it.member), STRANGE: 1})
+        if isinstance(args[-1], dict) and not named_by_map(method, len(args)):
+            return  # the map would be an argument itself
         outcome = await run.outcome(it.member, args)
-        by_name = bool(args) and isinstance(args[0], dict) and STRANGE in args[0]
-        named = by_name or bool(it.member.method.keywords)
-        for problem in refusal_problems(outcome, it.member, STRANGE if named else None):
+        takes_any = bool(method.positional or method.keywords)
+        for problem in refusal_problems(outcome, it.member, STRANGE if takes_any else None):
             yield problem
 
 

@@ -112,9 +112,13 @@ async def calls_apart(lab: Lab, it: Subject) -> AsyncIterator[str]:
         ]
         async with lab.run(bridge) as run:
             together = await asyncio.gather(*(_one(run, it.member, c) for c, _ in kept))
-    for (changed, wanted), got in zip(kept, together, strict=True):
-        if got is not None and not matches(wanted, got):
-            yield f"with {changed!r:.100}: expected {wanted!r:.120}, got {got!r:.120}"
+        for (changed, wanted), got in zip(kept, together, strict=True):
+            if got is None or matches(wanted, got):
+                continue
+            async with lab.run(bridge) as run:  # a clock may have gone on
+                again = await _one(run, it.member, changed)
+            if not matches(common(wanted, again), got):
+                yield f"with {changed!r:.100}: expected {wanted!r:.160}, got {got!r:.160}"
 
 
 async def _one(run: Run, member: Member, given: dict[str, Any]) -> Any:

@@ -75,7 +75,10 @@ async def runs_apart(lab: Lab, it: Subject) -> AsyncIterator[str]:
                 continue
             async with lab.run(bridge) as run:
                 outcome = await run.example(member)
-            if not matches(expected[member.id], shape(outcome)):
+            if matches(expected[member.id], shape(outcome)):
+                continue
+            again = shape(await _alone(lab, member))  # a clock may have gone on
+            if not matches(common(expected[member.id], again), shape(outcome)):
                 yield (
                     f"`{member.id}` in a later run: expected {expected[member.id]!r:.160}, "
                     f"got {shape(outcome)!r:.160}"
