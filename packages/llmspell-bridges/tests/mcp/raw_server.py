@@ -17,7 +17,7 @@ from typing import Any
 
 OPTIONS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 ANY = {"type": "object"}
-NAMES = ("ask", "chat", "close", "die", "echo", "flood", "hang", "long", "pid", "answer")
+NAMES = ("ask", "chat", "close", "die", "echo", "flood", "hang", "long", "pid", "answer", "odd")
 PAD = "x" * OPTIONS.get("pad", 0)
 TOOLS = OPTIONS.get("tools", [{"name": name, "inputSchema": ANY} for name in NAMES])
 
@@ -48,8 +48,8 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """Do what a tool does; None gives no answer."""
     if name == "echo":
         return text(json.dumps(arguments))
-    if name == "answer":
-        return arguments
+    if name in {"answer", "odd"}:
+        return arguments if name == "answer" else odd(arguments["kind"])
     if name == "pid":
         return text(str(os.getpid()))
     if name == "ask":
@@ -63,6 +63,13 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
             send({"method": "notifications/message", "params": log})
         return text("said it")
     return misbehave(name)
+
+
+def odd(kind: str) -> dict[str, Any]:
+    """Make data that no script can hold."""
+    deep = json.loads("[" * 150 + "]" * 150)
+    found = {"large": 10**30, "deep": deep, "surrogate": "\ud800"}[kind]
+    return {"content": [], "structuredContent": {"it": found}}
 
 
 def misbehave(name: str) -> dict[str, Any] | None:

@@ -93,10 +93,10 @@ async def test_what_a_server_asks_for_is_refused(
     assert run.session.ledger.usage.llm_calls == 0
 
 
-@pytest.mark.parametrize("what", ["tools", "resources"])
+@pytest.mark.parametrize("what", ["new", "same"])
 async def test_a_list_without_end_is_refused(spell: Callable[..., Spell], what: str) -> None:
     """Neither new pages for ever nor the same one again."""
-    run = spell(pages=10**9 if what == "tools" else "same")
+    run = spell(tools=[tool("a")], pages=10**9 if what == "new" else "same")
     with pytest.raises(ToolError, match="its list of tools does not end"):
         await run.connect()
 
@@ -228,6 +228,25 @@ async def test_an_answer_that_is_none_is_a_failed_tool(
     with pytest.raises(ToolError, match=why):
         await run.tool("answer", **answer)
     assert await run.tool("echo", a=1) == '{"a": 1}'
+
+
+async def test_a_text_that_is_none_is_no_message(spell: Callable[..., Spell]) -> None:
+    """What cannot be read is not answered, and the connection stays."""
+    run = spell(timeout_s=1)
+    with pytest.raises(ToolError, match="`raw_odd` did not answer within 1 s"):
+        await run.tool("odd", kind="surrogate")
+    assert await run.tool("echo", a=1) == '{"a": 1}'
+
+
+async def test_arguments_that_are_no_json_are_not_sent(spell: Callable[..., Spell]) -> None:
+    """A text that is none is refused, bytes go as base64, and the connection stays."""
+    run = spell()
+    with pytest.raises(ToolError, match="a text in them is not Unicode"):
+        await run.tool("echo", a="\udcff")
+    assert await run.tool("echo", a=b"\xff\x00") == '{"a": "/wA="}'
+    handle = await run.connect()
+    with pytest.raises(ValidationError, match="a text in them is not Unicode"):
+        await run.ask(handle, "read_resource", "memo://\udcff")
 
 
 async def test_calls_at_once_get_their_own_answers(spell: Callable[..., Spell]) -> None:

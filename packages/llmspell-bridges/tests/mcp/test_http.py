@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmspell_bridges.mcp import http
+from llmspell_bridges.mcp import http, limits
 from llmspell_core import NetworkError, PermissionDeniedError, Permissions, ToolError
+from llmspell_core.policy import Narrowed
 from llmspell_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Server:
         self.redirect = ""
         self.headers = ""
         self.body: bytes | None = None
+        self.stream: bytes | None = None
+        """What a stream for the server's own messages has, before it ends."""
+        self.streams = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request of a connection, and close it."""
@@ -54,6 +58,10 @@ class Server:
         """Make the answer of one request."""
         if self.redirect:
             return f"HTTP/1.1 307 No\r\nlocation: {self.redirect}\r\n\r\n".encode()
+        if first.startswith("GET") and self.stream is not None:
+            self.streams += 1
+            head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+            return head.encode() + self.stream
         if not first.startswith("POST") or "id" not in body:
             return b"HTTP/1.1 405 No\r\nconnection: close\r\n\r\n"
         content = (
@@ -176,6 +184,32 @@ async def test_a_public_name_may_not_lead_into_this_network(
     granted = Permissions(mcp=True, net=("127.0.0.1",))
     with pytest.raises(NetworkError, match="cannot be reached"):
         await spells(settings, permissions=granted).connect()
+
+
+async def test_a_policy_may_forbid_the_host(spells: Callable[..., Spell]) -> None:
+    """What an organisation forbids is not configured away."""
+    async with serving() as server:
+        forbidden = Narrowed(mcp=True, vetoes=(lambda effect, name: effect == "net",))
+        settings = {"raw": {"url": f"http://127.0.0.1:{server.port}/"}}
+        with pytest.raises(PermissionDeniedError, match=r"reaching `127.0.0.1"):
+            await spells(settings, permissions=forbidden).connect()
+    assert server.requests == []
+
+
+async def test_streams_are_not_opened_for_ever(spells: Callable[..., Spell]) -> None:
+    """A server that ends each stream at once, and asks for the next one, is left alone."""
+    async with serving() as server:
+        server.headers = "mcp-session-id: 1\r\n"
+        server.stream = b"retry: 0\n\n"
+        spell = spells({"raw": {"url": f"http://127.0.0.1:{server.port}/"}})
+        handle = await spell.connect()
+        async with asyncio.timeout(20):
+            while server.streams < limits.HTTP_STREAMS:  # noqa: ASYNC110 - the server counts
+                await asyncio.sleep(0.01)
+        for _ in range(20):
+            with pytest.raises(ToolError, match="it ended more than 100 streams of its own"):
+                await spell.ask(handle, "get_prompt", "no")
+    assert server.streams == limits.HTTP_STREAMS
 
 
 async def test_a_server_that_is_not_who_it_says_is_left(spells: Callable[..., Spell]) -> None:

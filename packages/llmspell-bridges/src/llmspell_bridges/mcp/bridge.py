@@ -74,7 +74,7 @@ class McpBridge(Bridge):
         await ctx.ask("mcp", name)
         async with self._turns.setdefault(name, asyncio.Lock()):
             known = self._handles.get(name)
-            if known is None or not known.connection.open_:
+            if known is None or not known.connection.is_open:
                 known = self._handles[name] = await self._connected(name, settings)
             return known
 

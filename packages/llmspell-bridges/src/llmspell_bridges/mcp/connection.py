@@ -92,7 +92,7 @@ class Connection:
             self._owner.cancel()
 
     @property
-    def open_(self) -> bool:
+    def is_open(self) -> bool:
         """Whether requests can still be sent."""
         return self._client is not None and not self._stop.is_set() and not self._dead
 
@@ -165,13 +165,14 @@ class Connection:
         Raises:
             ToolError: the server refuses, is gone, or answers what it may not.
         """
-        if self._client is None or not self.open_:
+        if self._client is None or not self.is_open:
             raise await self._lost()
         try:
             async with asyncio.timeout(timeout_s):
                 return await send(self._client)
         except TimeoutError:
-            raise self._error(f"did not answer within {timeout_s:g} s") from None
+            text = f"did not answer within {self.settings.timeout_s:g} s"
+            raise self._error(text) from None
         except Exception as error:
             raise await self._told(error) from error
 
@@ -181,7 +182,7 @@ class Connection:
         Raises:
             ToolError: it is not.
         """
-        if not self.open_:
+        if not self.is_open:
             raise await self._lost()
 
     async def client(self) -> Client:

@@ -5,11 +5,26 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from llmspell_bridges.mcp.texts import DESCRIPTION_LENGTH, URI_LENGTH, block, line
-from llmspell_core import TextRecord, ToolError
+from llmspell_core import TextRecord, ToolError, ValidationError
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
+
+
+def sendable(given: Any, where: str) -> Any:
+    """Make JSON of what a script gives: bytes become base64.
+
+    Raises:
+        ValidationError: a text is none.
+    """
+    try:
+        return msgspec.json.decode(msgspec.json.encode(given))
+    except UnicodeEncodeError:
+        text = f"bad arguments to `{where}`: a text in them is not Unicode"
+        raise ValidationError(text) from None
 
 
 def tool_answer(result: CallToolResult) -> Any:

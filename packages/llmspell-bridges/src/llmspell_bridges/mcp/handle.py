@@ -78,7 +78,8 @@ class ServerHandle(Handle):
         """Read a resource of the server's; nobody but the server looks at the address."""
         await self._ask(ctx)
         timeout_s = self.connection.settings.timeout_s
-        result = await self.connection.ask(lambda it: it.read_resource(uri), timeout_s)
+        plain = content.sendable(uri, ctx.where)
+        result = await self.connection.ask(lambda it: it.read_resource(plain), timeout_s)
         return content.resource_answer(result)
 
     @method(effects=("mcp",), example={}, returns="Tables with `name`, `description`, `arguments`")
@@ -101,7 +102,8 @@ class ServerHandle(Handle):
         """Make a prompt of the server's; its messages can be given to `llm.complete`."""
         await self._ask(ctx)
         timeout_s = self.connection.settings.timeout_s
-        result = await self.connection.ask(lambda it: it.get_prompt(name, args), timeout_s)
+        plain, given = content.sendable([name, args], ctx.where)
+        result = await self.connection.ask(lambda it: it.get_prompt(plain, given), timeout_s)
         return content.prompt_answer(result)
 
     @method(example={}, returns="`name`, `server`, `version`, `protocol`, `tools`, `left_out`, …")

@@ -19,6 +19,7 @@ from llmspell_bridges.mcp.limits import HTTP_STREAMS, MESSAGE_BYTES, too_long
 from llmspell_bridges.policy.addresses import parse_address, special
 from llmspell_bridges.policy.network import NetPolicy, canonical_host, with_port
 from llmspell_core import NetworkError, PermissionDeniedError, Permissions
+from llmspell_core.permissions import denied
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,6 +49,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         host, port = settings.host
         self._host, self._port = canonical_host(host), port
         self._policy = NetPolicy(lambda: _granted(session, self._host, port))
+        self._session = session
         self._streams = 0
         self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
 
@@ -86,6 +88,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     async def _address(self) -> Address:
         """Look the host up, and check all that it leads to."""
         host, port, where = self._host, self._port, "mcp.connect"
+        if self._session.permissions.vetoed("net", host):
+            raise denied("net", with_port(host, port))
         literal = self._policy.check_host(host, port, where)
         found = [literal] if literal is not None else await self._look_up()
         for address in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 async def listed(
     connection: Connection, what: str, page: Callable[[Client, str | None], Awaitable[Any]]
 ) -> list[Any]:
-    """Fetch the whole list of `what` (``tools``, ``resources``, ``prompts``).
+    """Fetch the whole list of `what` (``tools``, ``resources``, ``prompts``), within the time of one request.
 
     Raises:
         ToolError: it is longer than it may be, or does not end.
@@ -43,10 +44,12 @@ async def listed(
     found: list[Any] = []
     cursor: str | None = None
     seen: set[str] = set()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + connection.settings.timeout_s
     for _ in range(PAGES):
         answer = await connection.ask(
             lambda client, at=cursor: page(client, at),  # type: ignore[misc] # bound in each round
-            connection.settings.timeout_s,
+            deadline - loop.time(),
         )
         found += getattr(answer, what)
         if len(found) > ITEMS:

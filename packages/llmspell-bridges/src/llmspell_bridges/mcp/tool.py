@@ -42,9 +42,10 @@ class McpTool(Tool):
         Raises:
             ToolError: it says that it failed, or the server is gone.
         """
-        from llmspell_bridges.mcp.content import error_text, tool_answer
+        from llmspell_bridges.mcp.content import error_text, sendable, tool_answer
 
-        result = await self.connection.ask(lambda it: it.call_tool(self._own_name, arguments))
+        plain = sendable(arguments, f"tools.{self.name}")
+        result = await self.connection.ask(lambda it: it.call_tool(self._own_name, plain))
         if result.is_error:
             text = f"the tool `{self.name}` failed: {error_text(result)}"
             raise ToolError(text, tool=self.name)
