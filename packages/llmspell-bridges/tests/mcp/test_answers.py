@@ -176,6 +176,15 @@ async def test_a_grant_that_is_taken_back_ends_the_calls(notes: Spell) -> None:
             await notes.ask(handle, method, *args)
 
 
+async def test_one_servers_grant_is_not_anothers(notes: Spell) -> None:
+    """The permission of every request is that of the server's name."""
+    handle = await notes.connect("notes")
+    notes.session.permissions = Permissions(mcp=("other",))
+    for method, *args in (("resources",), ("read_resource", "memo://today"), ("prompts",)):
+        with pytest.raises(PermissionDeniedError, match="--allow-mcp=notes"):
+            await notes.ask(handle, method, *args)
+
+
 async def test_calls_count_in_the_budget(spell: Callable[..., Spell]) -> None:
     """A server's tool is a tool."""
     run = spell(tool_calls=1)

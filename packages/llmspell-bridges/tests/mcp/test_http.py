@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_bridges.mcp import http, limits
-from llmspell_core import NetworkError, PermissionDeniedError, Permissions, ToolError
+from llmspell_bridges.mcp.settings import read_servers
+from llmspell_core import NetworkError, PermissionDeniedError, Permissions, Session, ToolError
 from llmspell_core.policy import Narrowed
 from llmspell_core.secret import Secret
 
@@ -127,6 +128,19 @@ async def test_a_redirect_to_another_host_is_not_followed(spells: Callable[..., 
         with pytest.raises(ToolError, match="not followed"):
             await spell.connect()
     assert server.requests
+    assert other.requests == []
+
+
+async def test_no_request_goes_to_another_host() -> None:
+    """Whatever the SDK would follow: the transport knows one origin."""
+    async with serving() as other:
+        (settings,) = read_servers({"raw": {"url": "https://mcp.example.com/mcp"}}).values()
+        context = ssl.create_default_context()
+        transport = http.PinnedTransport("raw", settings, Session(), context)
+        async with http.client(transport, {"Authorization": "Bearer x"}, 5) as client:
+            for url in (f"http://127.0.0.1:{other.port}/mcp", "http://mcp.example.com/mcp"):
+                with pytest.raises(PermissionDeniedError, match="leads to another host"):
+                    await client.post(url)
     assert other.requests == []
 
 
