@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
+
+import msgspec
 
 from llmspell_bridges.agent.totals import Totals, current
 from llmspell_core import WorkflowError
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
 DEFAULT_CONCURRENCY = 100
 _KEPT = "conversation"
 """The part of a step's record that only a checkpoint has."""
+
+
+class _Kept(TypedDict, total=False):
+    """What a checkpoint may say of a step: anybody may have written it."""
+
+    status: Required[Literal["completed", "failed", "skipped"]]
+    output: Any
+    error: dict[str, str]
+    duration_s: float
+    attempts: int
+    usage: dict[str, int]
+    cost_usd: float
+    steps: dict[str, dict[str, Any]]
+    conversation: dict[str, list[dict[str, Any]]]
 
 
 class Run:
@@ -101,10 +117,15 @@ class Run:
         return record
 
     def absorb(self, steps: Mapping[str, Record]) -> None:
-        """Learn of steps that ran before a crash, in the order in which they ended."""
+        """Learn of steps that ran before a crash, in the order in which they ended.
+
+        Raises:
+            WorkflowError: what was kept of them is no record of a step.
+        """
         for name, record in steps.items():
             if id(record) in self._own:
                 continue
+            _check(name, record)
             self.steps[name] = record
             for called, messages in (record.get(_KEPT) or {}).items():
                 if len(messages) >= len(self.conversations.get(called, ())):
@@ -181,6 +202,13 @@ class Run:
 def public(record: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what only a checkpoint has."""
     return {name: value for name, value in record.items() if name != _KEPT}
+
+
+def _check(name: Any, record: Any) -> None:
+    try:
+        msgspec.convert({name: record}, dict[str, _Kept], strict=True)
+    except msgspec.ValidationError as error:
+        raise WorkflowError(f"the checkpoint is damaged: start anew ({error})") from None
 
 
 def as_data(value: Any) -> Any:
