@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmspell_testkit.assertions import assert_round_trip, assert_same_in_every_engine
     from llmspell_testkit.benchmark import Comparison, compare
+    from llmspell_testkit.bridge.contract import BridgeContract, BuilderExample
+    from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
     from llmspell_testkit.case import Case
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BridgeCall": "mocks",
+    "BridgeContract": "bridge.contract",
+    "BridgeWorld": "bridge.world",
+    "BuilderExample": "bridge.contract",
     "Case": "case",
     "CaseFileError": "loader",
     "Comparison": "benchmark",
@@ -59,6 +64,7 @@ _HOME = {
     "EngineContract": "engine",
     "Execution": "mocks",
     "FakeProvider": "provider",
+    "Fault": "bridge.world",
     "HostileContract": "hostile.contract",
     "InTurn": "mocks",
     "IntegrationContract": "integration",
@@ -72,6 +78,7 @@ _HOME = {
     "Scenario": "integration",
     "ScriptSet": "scripts",
     "SeenRequest": "provider",
+    "Slow": "bridge.world",
     "TestEnvironment": "environment",
     "ToolCall": "provider",
     "World": "integration",
@@ -93,6 +100,9 @@ _HOME = {
 
 __all__ = [
     "BridgeCall",
+    "BridgeContract",
+    "BridgeWorld",
+    "BuilderExample",
     "Case",
     "CaseFileError",
     "Comparison",
@@ -100,6 +110,7 @@ __all__ = [
     "EngineContract",
     "Execution",
     "FakeProvider",
+    "Fault",
     "HostileContract",
     "InTurn",
     "IntegrationContract",
@@ -113,6 +124,7 @@ __all__ = [
     "Scenario",
     "ScriptSet",
     "SeenRequest",
+    "Slow",
     "TestEnvironment",
     "ToolCall",
     "World",
