@@ -23,7 +23,7 @@ def main(number: str) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
     descriptor = int(number)
-    os.set_inheritable(descriptor, False)
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - its signature
     with open(descriptor, "wb", buffering=0) as pipe, tempfile.TemporaryDirectory() as folder:
 
         def send(event: Event) -> None:

@@ -131,8 +131,9 @@ def _with(result: Result, **changed: Any) -> Result:
     return msgspec.structs.replace(result, **changed)
 
 
-def _failed(result: Result, text: str) -> Result:
+def _failed(result: Result, report: str) -> Result:
     """Take a report apart: the script's marked lines, and each difference."""
+    text = report.encode("utf-8", "replace").decode()  # half a surrogate is no JSON
     script, found, differences = text.partition(f"\n{DIFFERENCES}\n")
     if not found:
         return _with(result, outcome="failed", problems=[*result.problems, text.strip()])

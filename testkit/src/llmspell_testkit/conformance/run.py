@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 SILENCE_S = 180.0
 """How long a child may tell nothing, in seconds: longer than any case may take, with its engine's start."""
 
+_LOOK_S = 1.0
+"""How often to look whether a child has gone without a word."""
+
 _TAIL = 4000
+_NOTHING_RUN = 5
+"""What pytest ends with where every case was declined or not asked for."""
+
 _decoder = msgspec.json.Decoder(Event)
 
 
@@ -90,7 +96,7 @@ def _run(choice: Choice, subject: Subject, progress: Progress) -> Subject:
     ours, theirs = os.pipe()
     command = [sys.executable, "-m", "llmspell_testkit.conformance.child", str(theirs)]
     environment = {**os.environ, CHOSEN: msgspec.json.encode(choice).decode()}
-    with tempfile.TemporaryFile() as said, open(ours, "rb", buffering=0) as pipe:
+    with tempfile.TemporaryFile() as said, os.fdopen(ours, "rb", 0) as pipe:
         child = subprocess.Popen(
             command,
             pass_fds=[theirs],
@@ -103,7 +109,7 @@ def _run(choice: Choice, subject: Subject, progress: Progress) -> Subject:
         _children.add(child)
         silent = False
         try:
-            for line in _lines(pipe.fileno()):
+            for line in _lines(pipe.fileno(), child):
                 event = _decoder.decode(line)
                 if isinstance(event, Started):
                     progress.started(subject, event.tests)
@@ -113,7 +119,8 @@ def _run(choice: Choice, subject: Subject, progress: Progress) -> Subject:
         except TimeoutError:
             silent = True
         finally:
-            child.kill() if silent else None
+            if silent or sys.exception() is not None:
+                child.kill()
             code = child.wait()
             _children.discard(child)
         said.seek(max(0, said.seek(0, os.SEEK_END) - _TAIL))
@@ -128,21 +135,27 @@ def _run(choice: Choice, subject: Subject, progress: Progress) -> Subject:
     return ended
 
 
-def _lines(descriptor: int) -> Iterator[bytes]:
-    """Give the lines that a pipe brings.
+def _lines(descriptor: int, child: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Give the lines that a pipe brings, until its end or the child's.
+
+    A process that the engine left behind may hold the pipe open when the child has gone.
 
     Raises:
         TimeoutError: it brought nothing for `SILENCE_S`.
     """
-    rest = b""
+    rest, heard = b"", time.monotonic()
     while True:
-        if not select.select([descriptor], [], [], SILENCE_S)[0]:
-            raise TimeoutError
-        data = os.read(descriptor, 1 << 16)
-        if not data:
+        gone = child.poll() is not None
+        if select.select([descriptor], [], [], 0 if gone else _LOOK_S)[0]:
+            data = os.read(descriptor, 1 << 16)
+            *whole, rest = (rest + data).split(b"\n")
+            yield from whole
+            heard = time.monotonic()
+            gone = not data
+        if gone:
             return
-        *whole, rest = (rest + data).split(b"\n")
-        yield from whole
+        if time.monotonic() - heard > SILENCE_S:
+            raise TimeoutError
 
 
 def _fault(code: int, results: list[Result], said: str, *, silent: bool) -> str | None:
@@ -152,7 +165,7 @@ def _fault(code: int, results: list[Result], said: str, *, silent: bool) -> str 
     if code < 0:
         return f"its process was ended by signal {-code}\n{said}".strip()
     failed = any(result.outcome == "failed" for result in results)
-    if code == 1 and failed or code == 0 and not failed or code == 5:
+    if code == (1 if failed else 0) or (code == _NOTHING_RUN and not failed):
         return None
     return f"pytest ended with {code}\n{said}".strip()
 

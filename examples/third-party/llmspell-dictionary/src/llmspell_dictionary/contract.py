@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from llmspell_dictionary import Dictionary
 
 from llmspell_core import Permissions
+from llmspell_dictionary import Dictionary
 from llmspell_testkit.bridge.contract import BridgeContract
 from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
 
@@ -31,7 +31,7 @@ class Server(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Serve one connection."""
         self.wfile.write(b"220 a dictionary\r\n")
-        word = self.rfile.readline().decode().split('"')[1]
+        _, _, word = self.rfile.readline().decode().strip('"\r\n').partition('"')
         self.wfile.write(ANSWERS.get(word, "552 no match\r\n").encode())
         if word == "silence":
             self.rfile.read()
