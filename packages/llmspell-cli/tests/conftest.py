@@ -26,6 +26,7 @@ class Cli:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
+        self.env["LLMSPELL_STATE_DIR"] = str(folder / ".state")
 
     def write(self, name: str, text: str | bytes) -> Path:
         """Write a file beside the others."""

@@ -272,6 +272,7 @@ def test_a_page_is_true(
 ) -> None:
     """Every block of the page that says `run` runs, and prints what the page says."""
     monkeypatch.setenv("LLMSPELL_CACHE_DIR", str(cli.folder / ".cache"))
+    monkeypatch.setenv("LLMSPELL_STATE_DIR", str(cli.folder / ".state"))
     Page(cli, server, web).run(page)
 
 

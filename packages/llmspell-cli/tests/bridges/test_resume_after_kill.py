@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def model(cli: Any) -> Iterator[Model]:
-    """The provider of the command's default model, and a folder for its checkpoints."""
+    """The provider of the command's default model."""
     with Model() as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -115,7 +115,6 @@ def model(cli: Any) -> Iterator[Model]:
             OPENAI_BASE_URL=server.url,
             OPENAI_API_KEY="sk-not-a-key",
             LLMSPELL_MODEL="openai/gpt-4o-mini",
-            LLMSPELL_STATE_DIR=str(cli.folder / "state"),
         )
         yield server
         server.released.set()
@@ -129,7 +128,7 @@ def options(kind: str, needs: list[list[str]]) -> list[str]:
 
 def kept(cli: Any) -> int:
     """Count the steps whose outcome is in the database: those that ended in the newest superstep."""
-    place = cli.folder / "state" / "checkpoints.sqlite"
+    place = cli.folder / ".state" / "checkpoints.sqlite"
     with sqlite3.connect(f"file:{place}?mode=ro", uri=True) as database:
         (count,) = database.execute(
             "SELECT COUNT(DISTINCT task_id) FROM writes WHERE channel IN ('steps', '__return__')"

@@ -79,7 +79,7 @@ class Running:
             async with kept.opened(self._settings) as saver:
                 run.inputs = await kept.found(saver, self._flow, run_id)
                 run.saver = saver
-                await self._begun(run, run_id)
+                await self._begun(run, run_id, resumed=True)
                 try:
                     result: dict[str, Any] = await graphs.resume(run, kept.config_of(run_id))
                 except (AttributeError, KeyError, LookupError, TypeError, ValueError) as error:
@@ -124,10 +124,10 @@ class Running:
             raise
         return result if run_id is None else {"id": run_id, **result}
 
-    async def _begun(self, run: Run, run_id: str | None) -> None:
+    async def _begun(self, run: Run, run_id: str | None, *, resumed: bool = False) -> None:
         """Start the clock, and tell how the run is called, so that who kills it can go on."""
         run.begin()
         await run.tell("started", id=run_id)
-        if self._emit is None and run_id is not None:
+        if self._emit is None and run_id is not None and not resumed:
             text = f"the workflow `{self._flow.title}` can be resumed as {run_id}"
             self._ctx.session.log("info", text)

@@ -32,7 +32,12 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "permissions": Permissions,
 }
 MODEL_VARIABLE = "LLMSPELL_MODEL"
-OTHER_VARIABLES = ("LLMSPELL_CACHE_DIR", "LLMSPELL_CONFIG_DIR", "LLMSPELL_MODELS_FROM")
+OTHER_VARIABLES = (
+    "LLMSPELL_CACHE_DIR",
+    "LLMSPELL_CONFIG_DIR",
+    "LLMSPELL_MODELS_FROM",
+    "LLMSPELL_STATE_DIR",
+)
 """Variables of llmspell that are no settings: they say where things are."""
 
 
