@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 from collections import deque
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from spells import MIB, PRINT, start
 
 from llmspell_engines.host.launch import ForkLauncher
+from llmspell_engines.host.worker import WorkerStartError
 from llmspell_engines.protocol import DONE, START
 from llmspell_testkit.hostile.attack import ATTEMPTS, OWNED, Report, Stage
 
@@ -94,7 +96,9 @@ class Arena:
 
     async def _close(self) -> None:
         for task in chain(*self._ready.values()):
-            await (await task).stop()
+            # the loop stood still between two tests: a start that was under way may seem late
+            with suppress(WorkerStartError):
+                await (await task).stop()
         await asyncio.gather(*self._ending)
         for launcher in self._launchers.values():
             await launcher.close()
