@@ -192,12 +192,13 @@ async def test_a_wall_clock_ends_what_uses_no_processor(run: Any, acting: Any) -
     assert children() == set()
 
 
-async def test_a_cancelled_call_leaves_no_process(use: Any, acting: Any) -> None:
+async def test_a_cancelled_call_leaves_no_process(use: Any, acting: Any, root: Path) -> None:
     """Its child ends with it, though it uses no processor time."""
-    acting("import time; time.sleep(600)")
+    begun = root / "begun"
+    acting(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(600)")
     task = asyncio.create_task(use("json_query", "@", 1))
     async with asyncio.timeout(30):
-        while not children():  # noqa: ASYNC110 - a process tells nobody that it has started
+        while not begun.exists():  # noqa: ASYNC110 - a process tells nobody that it has started
             await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
