@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_core import Plugin, dispatch
-from llmspell_core.errors import ToolError
+from llmspell_core.errors import InternalError, NetworkError, ToolError
 from llmspell_core.telemetry import span
 from llmspell_testkit import IntegrationContract, MockEngine, load_scenarios, recording_spans
+from llmspell_testkit.host import Outcome
 from llmspell_testkit.integration import SideEffects
+from llmspell_testkit.integration.chaotic import outcome_problems
 from llmspell_testkit.integration.verdict import effect_problems
 from llmspell_testkit.loader import CaseFileError
 
@@ -99,6 +101,7 @@ def _one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("engine_set", "bridge_set", "runtime"):
         monkeypatch.setattr(f"llmspell_core.{module}.installed", installed)
     monkeypatch.setattr("llmspell_testkit.integration.contract.installed", installed)
+    monkeypatch.setattr("llmspell_testkit.integration.world.installed", installed)
 
 
 def run(pytester: pytest.Pytester, keep: str = GOOD, more: str = "") -> pytest.RunResult:
@@ -205,3 +208,28 @@ def test_spans_are_recorded_without_opentelemetry() -> None:
         with pytest.raises(ToolError):
             failing()
     assert [str(it) for it in spans] == ["bridge.call fs.read", "tool.call x !tool"]
+
+
+def test_what_chaos_may_lead_to(tmp_path: Path) -> None:
+    """The expected result and a documented error are right; a hang, a mistake, another value not."""
+    file = tmp_path / "notes.toml"
+    file.write_text(SCENARIOS.replace('{ "$match" = "^http://127.*/x$" }', '"kept"'))
+    scenario = load_scenarios([file])["notes-kept"]
+
+    def wrong(outcome: Outcome, *, exactly: bool = False) -> list[str]:
+        return list(outcome_problems(scenario, outcome, exactly=exactly))
+
+    assert wrong(Outcome(value="kept")) == []
+    assert wrong(Outcome(error=NetworkError("gone"))) == []
+    assert "kind `network`" in wrong(Outcome(error=NetworkError("gone")), exactly=True)[0]
+    assert wrong(Outcome(value="other")) == ['result text "kept" ≠ text "other"']
+    assert "kind `internal`" in wrong(Outcome(error=InternalError("a mistake")))[0]
+    assert wrong(Outcome(hung=True)) == ["it did not end within 30 s"]
+
+
+def test_chaos_runs_once_for_each_seed(pytester: pytest.Pytester) -> None:
+    """With seeds, all scenarios run under chaos; what then hangs or is swallowed is caught."""
+    run(pytester, more="chaos_seeds = range(3)").assert_outcomes(passed=5)
+    silent = 'return where + "!" if getattr(type(self), "__llmspell_chaos__", 0) else where'
+    result = run(pytester, keep=silent, more="chaos_seeds = (1,)")
+    result.stdout.fnmatch_lines(["*scenario `notes-kept`, seed 1: result*"])

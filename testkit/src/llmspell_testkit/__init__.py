@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.contract import BridgeContract, BuilderExample
     from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
     from llmspell_testkit.case import Case
+    from llmspell_testkit.chaos_mode import Dice, chaos, dice_of
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
     from llmspell_testkit.hostile.contract import HostileContract
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         load_scenarios,
         recording_spans,
     )
+    from llmspell_testkit.integration.chaotic import ChaoticWorld
     from llmspell_testkit.loader import CaseFileError, load_cases, load_sources
     from llmspell_testkit.mocks import (
         BridgeCall,
@@ -59,8 +61,10 @@ _HOME = {
     "BuilderExample": "bridge.contract",
     "Case": "case",
     "CaseFileError": "loader",
+    "ChaoticWorld": "integration.chaotic",
     "Comparison": "benchmark",
     "ContractBridge": "probe",
+    "Dice": "chaos_mode",
     "EngineContract": "engine",
     "Execution": "mocks",
     "FakeProvider": "provider",
@@ -85,7 +89,9 @@ _HOME = {
     "assert_round_trip": "assertions",
     "assert_same_in_every_engine": "assertions",
     "bridge_call": "mocks",
+    "chaos": "chaos_mode",
     "compare": "benchmark",
+    "dice_of": "chaos_mode",
     "disconnect": "provider",
     "failure": "provider",
     "garbage": "provider",
@@ -105,8 +111,10 @@ __all__ = [
     "BuilderExample",
     "Case",
     "CaseFileError",
+    "ChaoticWorld",
     "Comparison",
     "ContractBridge",
+    "Dice",
     "EngineContract",
     "Execution",
     "FakeProvider",
@@ -131,7 +139,9 @@ __all__ = [
     "assert_round_trip",
     "assert_same_in_every_engine",
     "bridge_call",
+    "chaos",
     "compare",
+    "dice_of",
     "disconnect",
     "failure",
     "garbage",

@@ -40,6 +40,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         assert metafunc.cls is not None
         names = ("contract_scenario", "contract_engine")
         metafunc.parametrize(names, metafunc.cls.params())
+    if "contract_seed" in metafunc.fixturenames:
+        assert metafunc.cls is not None
+        seeds = metafunc.cls.chaos_seeds or [pytest.param(0, marks=pytest.mark.contract_left_out)]
+        metafunc.parametrize("contract_seed", seeds)
     if "contract_host" not in metafunc.fixturenames:
         return
     assert metafunc.cls is not None
@@ -126,6 +130,16 @@ def contract_world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Hold the runtime, the server and the folder for all scenarios of a class."""
     contract: type[IntegrationContract] = request.cls
     with contract.world() as world:
+        yield world
+
+
+@pytest.fixture(scope="class")
+def contract_chaos(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Hold a world whose bridges know chaos, for all seeds of a class."""
+    from llmspell_testkit.integration.chaotic import ChaoticWorld
+
+    contract: type[IntegrationContract] = request.cls
+    with contract.world(ChaoticWorld) as world:
         yield world
 
 

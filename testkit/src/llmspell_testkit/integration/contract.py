@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from llmspell_core.bridge import Bridge
     from llmspell_core.engine import Isolation
+    from llmspell_testkit.integration.chaotic import ChaoticWorld
     from llmspell_testkit.provider import FakeProvider
 
 SETTINGS = frozenset(
@@ -43,6 +44,7 @@ SETTINGS = frozenset(
         "scenario_files",
         "known_failures",
         "packaged",
+        "chaos_seeds",
     }
 )
 """What a subclass of `IntegrationContract` may set; everything else is the contract's own."""
@@ -56,6 +58,7 @@ class IntegrationContract:
     in a further language (scenario id = text). `scenario_files` adds scenarios of your own,
     and `packaged` says whether the testkit's are run too. A scenario whose bridge is not installed
     is declined, and the summary says so; one without a source in a language fails.
+    With `chaos_seeds`, such as ``range(20)``, all are run under chaos too, once for each seed.
     `known_failures` maps a scenario's id to the reason why it fails today, and is strict.
     """
 
@@ -65,6 +68,7 @@ class IntegrationContract:
     sources: ClassVar[Mapping[str, Path]] = {}
     scenario_files: ClassVar[Sequence[Path]] = ()
     packaged: ClassVar[bool] = True
+    chaos_seeds: ClassVar[Sequence[int]] = ()
     known_failures: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -103,10 +107,10 @@ class IntegrationContract:
         ]
 
     @classmethod
-    def world(cls) -> World:
+    def world(cls, kind: type[World] = World) -> World:
         """Make the world of the class's scenarios: enter it."""
         named = {bridge.name: bridge for bridge in cls.bridges}
-        return World(cls.settings, bridges=named, isolation=cls.isolation)
+        return kind(cls.settings, bridges=named, isolation=cls.isolation)
 
     @classmethod
     def engine_names(cls) -> tuple[str, ...]:
@@ -161,6 +165,18 @@ class IntegrationContract:
         if not found:
             return None
         return report(engine, scenario, source, outcome, found).replace("docs/contract/", "docs/")
+
+    def test_under_chaos(self, contract_chaos: ChaoticWorld, contract_seed: int) -> None:
+        """Whatever its bridges suffer, a spell ends as it should or with a documented error.
+
+        If this fails, an error of a bridge, or an answer that comes late or never, hangs a spell,
+        reaches it as something else, harms the next one, or leaves something open.
+        """
+        scenarios = [it for it in self.scenarios().values() if not self.declined(it)]
+        runnable = [it for it in scenarios if it.id not in self.known_failures]
+        found = list(contract_chaos.problems(contract_seed, runnable, self.engine_names()))
+        if found:
+            pytest.fail("\n".join(found), pytrace=False)
 
     def test_known_failures_are_scenarios(self) -> None:
         """Every known failure is a scenario that runs. If this fails, remove it."""

@@ -48,7 +48,7 @@ class World:
     """Runs scenarios on one runtime; use it as a context manager, which ends it all.
 
     `settings` says how the bridges are configured to meet the server and the folder; `wrap` may
-    put another bridge in the place of each (`llmspell_testkit.chaos`).
+    put another bridge in the place of each (`llmspell_testkit.chaos_mode`).
     """
 
     def __init__(
