@@ -195,14 +195,14 @@ async def test_a_wall_clock_ends_what_uses_no_processor(run: Any, acting: Any) -
 async def test_a_cancelled_call_leaves_no_process(use: Any, acting: Any, root: Path) -> None:
     """Its child ends with it, though it uses no processor time."""
     begun = root / "begun"
-    acting(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(600)")
+    acting(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(60)")
     task = asyncio.create_task(use("json_query", "@", 1))
     async with asyncio.timeout(30):
         while not begun.exists():  # noqa: ASYNC110 - a process tells nobody that it has started
             await asyncio.sleep(0)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    ended, _ = await asyncio.wait([task], timeout=20)
+    assert ended
     assert children() == set()
 
 
