@@ -29,11 +29,11 @@ STUBBORN = f"""
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(90)"])
 with open("pids", "w") as file:
     file.write(f"{{os.getpid()}} {{child.pid}}")
 exec(open({SHELF!r}).read())
-time.sleep(3600)
+time.sleep(90)
 """
 
 

@@ -33,10 +33,18 @@ def receive() -> dict[str, Any]:
     line = sys.stdin.readline()
     if not line:
         if OPTIONS.get("start") == "stubborn":
-            time.sleep(3600)
+            write(OPTIONS["file"] + ".end", "the input has ended")
+            time.sleep(90)
         sys.exit(0)
     found: dict[str, Any] = json.loads(line)
     return found
+
+
+def write(name: str, words: str) -> None:
+    """Write a file, for the test to find whole."""
+    with open(name + ".new", "w", encoding="utf-8") as file:  # noqa: PTH123 - a small program
+        file.write(words)
+    os.replace(name + ".new", name)  # noqa: PTH105 - as above
 
 
 def text(words: str) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def misbehave(name: str) -> dict[str, Any] | None:
         sys.stdout.flush()
     if name == "close":
         os.close(1)
-        time.sleep(3600)
+        time.sleep(90)
     return None
 
 
@@ -124,11 +132,10 @@ def main() -> None:
     start = OPTIONS.get("start")
     if start == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
-        with open(OPTIONS["file"], "w", encoding="utf-8") as file:  # noqa: PTH123 - a small program
-            file.write(f"{os.getpid()} {child.pid}")
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(90)"])
+        write(OPTIONS["file"], f"{os.getpid()} {child.pid}")
     if start == "child":
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(90)"])
     if start == "die":
         sys.stderr.write("no owls today\n")
         sys.exit(4)

@@ -43,6 +43,13 @@ async def gone(pid: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def there(file: Path) -> None:
+    """Wait until a server has written a file."""
+    async with asyncio.timeout(20):
+        while not file.exists():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+
 async def test_a_server_sees_a_minimal_environment(
     spells: Callable[..., Spell], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +128,7 @@ async def test_a_server_whose_ending_is_cancelled_is_killed(
     await run.connect()
     pid, child = map(int, file.read_text().split())
     closing = asyncio.create_task((await run.session.bridge("mcp")).close())
-    await asyncio.sleep(0)
+    await there(tmp_path / "pids.end")
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     await gone(pid)
@@ -135,9 +142,7 @@ async def test_connecting_that_is_cancelled_leaves_no_server(
     file = tmp_path / "pids"
     run = spell(start="stubborn", mute=True, file=str(file))
     connecting = asyncio.create_task(run.connect())
-    async with asyncio.timeout(20):
-        while not file.exists() or not file.read_text():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
+    await there(file)
     pid, child = map(int, file.read_text().split())
     connecting.cancel()
     await asyncio.gather(connecting, return_exceptions=True)
