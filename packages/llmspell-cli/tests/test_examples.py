@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import tomllib
-from importlib.metadata import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,11 @@ from llmspell_testkit.bridge_case import seen_messages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Cli
+    from conftest import Cli, Web
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+SEARCH = "html.duckduckgo.com"
+"""Who is asked by `web_search`; in the tests it is a server on this machine."""
 
 
 def cases() -> Iterator[Any]:
@@ -48,7 +49,7 @@ def server() -> Iterator[LLMockServer]:
 def test_example(  # noqa: PLR0917 - pytest's fixtures and parameters
     cli: Cli,
     server: LLMockServer,
-    tmp_path_factory: pytest.TempPathFactory,
+    web: Web,
     spell: Path,
     model: str,
     case: dict[str, Any],
@@ -56,15 +57,14 @@ def test_example(  # noqa: PLR0917 - pytest's fixtures and parameters
     """Each example gives what its `expected.toml` says, run from its own folder."""
     if model == "mock":
         use_mock(cli, server, case["replies"])
-    if "fake_tools" in case:
-        fake_tools(cli, tmp_path_factory.mktemp("fakes"), case["fake_tools"])
+    if "found" in case:
+        use_search(cli, web, case["found"])
     shutil.copy(spell, cli.folder)
     configuration = spell.with_name("llmspell.toml")
     if configuration.exists():
         trust(cli, configuration)
-    done = cli(
-        "run", spell.name, *case["args"], stdin=case.get("stdin", ""), env=case.get("env", {})
-    )
+    args = [arg.replace(SEARCH, web.host) for arg in case["args"]]
+    done = cli("run", spell.name, *args, stdin=case.get("stdin", ""), env=case.get("env", {}))
     assert done.returncode == case["exit_code"], done.stderr
     assert re.fullmatch(case["stdout_matches"], done.stdout), done.stdout
     if "stderr_matches" in case:
@@ -76,6 +76,16 @@ def test_example(  # noqa: PLR0917 - pytest's fixtures and parameters
     if "requests" in case:
         seen = [seen_messages(request.body) for request in LLMock(server).requests]
         assert seen == case["requests"]
+
+
+def use_search(cli: Cli, web: Web, title: str) -> None:
+    """Let the search engine be on this machine, and find one page for whatever is looked for."""
+    page = f'<div class="body"><h2>{title}</h2><a href="https://example.org/a">About it</a></div>'
+    web.reset({"/html/": page})
+    cli.env["LLMSPELL_CONFIG_DIR"] = str(cli.folder / ".config")
+    (cli.folder / ".config").mkdir()
+    settings = f'[tools.web_search]\nbase_url = "http://{web.host}"\n'
+    cli.write(".config/config.toml", settings)
 
 
 def trust(cli: Cli, configuration: Path) -> None:
@@ -98,62 +108,6 @@ def use_mock(cli: Cli, server: LLMockServer, replies: list[dict[str, Any]]) -> N
     for provider in ("OPENAI", "ANTHROPIC"):
         cli.env[f"{provider}_BASE_URL"] = server.base_url(provider.lower())
         cli.env[f"{provider}_API_KEY"] = "sk-not-a-key"
-
-
-FAKES = """
-from pathlib import Path
-from llmspell_bridges.tools import Tool
-
-def text(*names):
-    properties = {name: {"type": "string"} for name in names}
-    return {"type": "object", "properties": properties, "required": list(names)}
-
-
-class web_search(Tool):
-    name = "web_search"
-    parameters = text("query")
-
-    async def call(self, arguments, ctx):
-        return "found: " + arguments["query"]
-
-
-class file_write(Tool):
-    name = "file_write"
-    parameters = text("path", "content")
-    effects = ("write",)
-
-    async def call(self, arguments, ctx):
-        await ctx.ask("write", arguments["path"])
-        path = Path(arguments["path"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(arguments["content"])
-        return "written"
-"""
-
-
-def fake_tools(cli: Cli, folder: Path, names: list[str]) -> None:
-    """Put tools that need no network in the place of the installed ones.
-
-    The first distribution of a name on the path wins: this one offers what the real one does, but
-    for these tools.
-    """
-    ours = next(path for path in files("llmspell-bridges") or () if path.name == "entry_points.txt")
-    kept = [
-        line
-        for line in ours.read_text().splitlines()
-        if line.partition(" = ")[0] not in {*names, "[llmspell.tools]"}
-    ]
-    rest = ours.read_text().partition("[llmspell.tools]")[2].partition("[")[0].splitlines()
-    others = [line for line in rest if line and line.partition(" = ")[0] not in names]
-    kept = [line for line in kept if line not in others]
-    fakes = [f"{name} = fake_tools:{name}" for name in names]
-    info = folder / "llmspell_bridges-0.dist-info"
-    info.mkdir()
-    lines = ["[llmspell.tools]", *fakes, *others, "", *kept]
-    (info / "entry_points.txt").write_text("\n".join(lines))
-    (folder / "fake_tools.py").write_text(FAKES)
-    paths = [str(folder), *filter(None, [cli.env.get("PYTHONPATH")])]
-    cli.env["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 def test_every_example_is_written_in_both_languages() -> None:
