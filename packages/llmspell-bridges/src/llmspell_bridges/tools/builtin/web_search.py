@@ -121,7 +121,10 @@ class WebSearch(Tool):
         return [_result(*it) for it in found[:most]]
 
     async def _duckduckgo(self, query: str, _: int, ctx: CallContext) -> list[Any]:
-        page = await self._send(ctx, "POST", "/html/", form={"q": query, "b": "", "l": "us-en"})
+        headers = {"user-agent": "Mozilla/5.0 (compatible; llmspell)"}
+        page = await self._send(
+            ctx, "POST", "/html/", headers, form={"q": query, "b": "", "l": "us-en"}
+        )
         found = await run_bounded(ctx.session, "search_results", {"html": _text(page)})
         return [(it["title"], it["url"], it["snippet"]) for it in found]
 
