@@ -67,8 +67,7 @@ def text(value: object) -> str:
 def _visible(character: str) -> str:
     if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}:
         return character
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else f"\\u{{{code:x}}}"
+    return f"\\u{{{ord(character):x}}}"
 
 
 def _header(report: Report) -> Iterator[str]:
@@ -151,7 +150,7 @@ def _failures(subjects: Iterable[Subject]) -> Iterator[str]:
 
 def _failure(subject: Subject, result: Result, anchor: str) -> Iterator[str]:
     place = f' id="{anchor}"' if anchor else ""
-    yield f"<article{place}><h3>{text(subject.title)}: {text(result.topic)}/{text(result.id)}</h3>"
+    yield f"<article{place}><h3>{text(subject.title)}: {text(result.title)}</h3>"
     yield f"<p>{text(result.description)}</p>"
     if result.heading:
         page_name = "docs/contract/" + result.heading.replace("#", ".md#")
@@ -224,6 +223,6 @@ def _cases(title: str, results: list[Result]) -> Iterator[str]:
         said = f' <span class="soft">{text(why)}</span>' if why else ""
         took = f"{result.duration_s * 1000:,.0f} ms" if result.duration_s else ""
         yield f'<li><span class="{result.outcome}">{_MARKS[result.outcome]}</span>'
-        yield f'<span title="{text(result.description)}">{text(result.topic)}/{text(result.id)}{said}</span>'
+        yield f'<span title="{text(result.description)}">{text(result.title)}{said}</span>'
         yield f'<span class="time">{took}</span></li>'
     yield "</ul></details>"

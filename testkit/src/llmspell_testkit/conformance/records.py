@@ -34,6 +34,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     expected_line: int | None = None
     got_line: int | None = None
 
+    @property
+    def title(self) -> str:
+        """Name it with its topic, once: ``values-int``, ``standard/define.cancelled``."""
+        known = self.id.startswith(self.topic.replace("_", "-"))
+        return self.id if known else f"{self.topic}/{self.id}"
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What was held to a contract: an engine at one isolation, or a bridge.

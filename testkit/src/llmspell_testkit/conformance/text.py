@@ -52,7 +52,7 @@ def _failures(subject: Subject) -> Iterator[str]:
         yield f"{subject.title}: the run broke off: {subject.fault}\n"
     failed = [result for result in subject.results if result.outcome == "failed"]
     for result in failed[:_MOST]:
-        yield f"{subject.title}: {result.topic}/{result.id}: {result.description}"
+        yield f"{subject.title}: {result.title}: {result.description}"
         if result.heading:
             yield f"  contract: docs/contract/{result.heading.replace('#', '.md#')}"
         yield from (f"  {row}" for row in numbered(result))
