@@ -232,7 +232,8 @@ function located(error) {
 function messageOf(error) {
   const message = peekText(error, "message") || "";
   const name = peekText(error, "name") || "Error";
-  if (isSpellError(error) || name === "Error" || name === "SpellError") return message || name;
+  if (isSpellError(error)) return message; // the host's own words, even where they are none
+  if (name === "Error" || name === "SpellError") return message || name;
   // V8's own errors are known by their class: "TypeError: x is not a function"
   return message ? `${name}: ${explain(message)}` : name;
 }
