@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
     from llmspell_testkit.case import Case
     from llmspell_testkit.chaos_mode import Dice, chaos, dice_of
+    from llmspell_testkit.differential import Comparing, ReferenceEngine
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
     from llmspell_testkit.hostile.contract import HostileContract
@@ -62,6 +63,7 @@ _HOME = {
     "Case": "case",
     "CaseFileError": "loader",
     "ChaoticWorld": "integration.chaotic",
+    "Comparing": "differential",
     "Comparison": "benchmark",
     "ContractBridge": "probe",
     "Dice": "chaos_mode",
@@ -78,6 +80,7 @@ _HOME = {
     "MockLLMClient": "mocks",
     "ModelCall": "mocks",
     "Page": "provider",
+    "ReferenceEngine": "differential",
     "Reply": "provider",
     "Scenario": "integration",
     "ScriptSet": "scripts",
@@ -112,6 +115,7 @@ __all__ = [
     "Case",
     "CaseFileError",
     "ChaoticWorld",
+    "Comparing",
     "Comparison",
     "ContractBridge",
     "Dice",
@@ -128,6 +132,7 @@ __all__ = [
     "MockLLMClient",
     "ModelCall",
     "Page",
+    "ReferenceEngine",
     "Reply",
     "Scenario",
     "ScriptSet",
