@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from llmspell_core.dispatch import call
 from llmspell_core.values import BuilderRef
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,19 +80,76 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "state" / "checkpoints.sqlite"
 
 
+class Silent:
+    """A provider that takes requests and answers none; it counts those that are given up."""
+
+    def __init__(self) -> None:
+        """Wait for the first."""
+        self.asked = 0
+        self.left = 0
+        self._changed = asyncio.Condition()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one request, and wait until its connection is closed."""
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        async with self._changed:
+            self._changed.notify_all()
+        while await reader.read(65536):
+            pass
+        self.left += 1
+        async with self._changed:
+            self._changed.notify_all()
+        writer.close()
+
+    async def until(self, *, asked: int = 0, left: int = 0) -> None:
+        """Wait until so many have come, or were given up."""
+        try:
+            async with asyncio.timeout(20), self._changed:
+                await self._changed.wait_for(lambda: self.asked >= asked and self.left >= left)
+        except TimeoutError:
+            raise AssertionError(f"{self.asked} asked, {self.left} given up") from None
+
+
 @pytest.fixture
-async def labs(mock: LLMock, place: Path, tmp_path: Path) -> AsyncIterator[Callable[..., Lab]]:
+async def silent() -> AsyncIterator[Silent]:
+    """A provider that never answers."""
+    made = Silent()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    yield made
+    server.close()
+
+
+@pytest.fixture
+async def llms() -> AsyncIterator[Callable[[str], Awaitable[LlmBridge]]]:
+    """Open bridges whose provider `openai` is somewhere; closed after the test."""
+    opened: list[LlmBridge] = []
+
+    async def llms(url: str) -> LlmBridge:
+        provider = {"base_url": url, "api_key": "sk-not-a-key"}
+        settings = {"default_model": "openai/gpt-4o", "providers": {"openai": provider}}
+        opened.append(LlmBridge.from_settings(settings))
+        await opened[-1].open()
+        return opened[-1]
+
+    yield llms
+    for llm in opened:
+        await llm.close()
+
+
+@pytest.fixture
+async def labs(
+    llms: Any, mock: LLMock, place: Path, tmp_path: Path
+) -> AsyncIterator[Callable[..., Lab]]:
     """Start runs with grants, budgets and settings of the test's own; closed after it."""
-    llm = LlmBridge.from_settings(
-        {
-            "default_model": "openai/gpt-4o",
-            "providers": {"openai": {"base_url": mock.base_url(), "api_key": "sk-not-a-key"}},
-        }
-    )
-    await llm.open()
+    usual = await llms(mock.base_url())
     sessions: list[Session] = []
 
-    def labs(*, permissions: Permissions | None = None, **settings: Any) -> Lab:
+    def labs(
+        *, llm: LlmBridge = usual, permissions: Permissions | None = None, **settings: Any
+    ) -> Lab:
         workflow = WorkflowBridge.from_settings({"checkpoints": str(place), **settings})
         session = Session(
             bridges={"llm": llm, "tools": ToolsBridge(), "workflow": workflow},
@@ -105,7 +163,12 @@ async def labs(mock: LLMock, place: Path, tmp_path: Path) -> AsyncIterator[Calla
     yield labs
     for session in sessions:
         await session.close()
-    await llm.close()
+
+
+@pytest.fixture
+async def quiet_lab(labs: Callable[..., Lab], llms: Any, silent: Silent) -> Lab:
+    """A run whose models never answer."""
+    return labs(llm=await llms(silent.url))
 
 
 @pytest.fixture

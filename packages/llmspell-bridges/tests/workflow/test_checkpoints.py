@@ -73,6 +73,7 @@ def test_an_error_is_written_as_its_text() -> None:
     "written",
     [
         ("pickle", pickle.dumps({"a": 1})),
+        ("msgpack", msgspec.msgpack.encode({"a": 1})),
         JsonPlusSerializer().dumps_typed({"a": {1, 2}}),
         (KIND, b"\xc1"),
         (KIND, b"\x91" * 100_000),
@@ -127,6 +128,13 @@ async def test_what_is_no_file_is_refused(lab: Any, place: Path, kind: str) -> N
         place.mkdir()
     with pytest.raises(ConfigurationError, match="cannot hold checkpoints"):
         await kept(lab)
+
+
+async def test_everything_in_it_is_of_our_form(lab: Any, place: Path) -> None:
+    """Neither what a step gave nor what langgraph keeps beside it."""
+    await kept(lab)
+    kinds = rows(place, "SELECT type FROM checkpoints UNION SELECT type FROM writes")
+    assert kinds == [(KIND,)]
 
 
 async def test_a_file_that_is_no_database_is_an_error(lab: Any, place: Path) -> None:
@@ -363,3 +371,16 @@ async def test_a_loop_goes_on_in_its_round(lab: Any) -> None:
     result = await lab.ask(flow, "resume", error.value.details["id"])
     assert ran == [1, 2, 3, 3, 4, 5]
     assert (result["iterations"], result["output"]) == (5, 5)
+
+
+async def test_a_step_is_kept_before_the_next_one_begins(lab: Any, place: Path) -> None:
+    """Whatever happens then, it is not run again."""
+    seen: list[Any] = []
+
+    def look(*_: Any) -> None:
+        ((data,),) = rows(place, "SELECT checkpoint FROM checkpoints")
+        seen.extend(msgspec.msgpack.decode(data)["channel_values"]["steps"])
+
+    steps = [{"name": "a", "run": one}, {"name": "b", "run": look}]
+    await lab.ask(lab.flow("sequential", *steps, checkpoint=True), "run")
+    assert seen == ["a"]

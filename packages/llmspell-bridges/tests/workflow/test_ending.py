@@ -18,40 +18,44 @@ async def hangs(*_: Any) -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def until_asked(lab: Any, count: int) -> None:
-    """Wait until so many requests are on their way."""
-    while lab.session.ledger.pending < count:  # noqa: ASYNC110 - until they are
-        await asyncio.sleep(0.005)
+def left_behind(before: set[asyncio.Task[Any]]) -> list[str]:
+    """List the tasks of workflows and graphs that were not there before."""
+    tasks = [task for task in asyncio.all_tasks() - before if not task.done()]
+    places = [frame.f_code.co_filename for task in tasks for frame in task.get_stack()]
+    return [place for place in places if "workflow" in place or "langgraph" in place]
 
 
 @pytest.mark.parametrize("kind", ["parallel", "dag"])
-async def test_cancelling_closes_the_requests_of_all_steps(lab: Any, mock: Any, kind: str) -> None:
-    """In the middle of a parallel step: no request, no task and no reservation is left."""
+async def test_cancelling_closes_the_requests_of_all_steps(
+    quiet_lab: Any, silent: Any, kind: str
+) -> None:
+    """In the middle of a parallel step: no connection, no task and no reservation is left."""
+    lab = quiet_lab
     agent = await lab.agent()
-    mock.delay(30, times=None)
     steps = [{"name": f"s{i}", "agent": agent, "prompt": "Hi"} for i in range(3)]
     steps.append({"name": "hangs", "run": hangs})
     before = asyncio.all_tasks()
     running = asyncio.ensure_future(lab.run(lab.flow(kind, *steps)))
-    await until_asked(lab, 3)
+    await silent.until(asked=3)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    await silent.until(left=3)
     assert lab.session.ledger.pending == 0
     assert lab.session.ledger.reserved_usd == 0
-    left = {task for task in asyncio.all_tasks() - before if not task.done()}
-    assert not {task for task in left if "llmspell_bridges/workflow" in repr(task.get_stack())}
-    assert not {task for task in left if "langgraph" in repr(task)}
+    assert left_behind(before) == []
 
 
 @pytest.mark.parametrize("kind", ["parallel", "dag"])
-async def test_a_step_that_fails_cancels_those_beside_it(lab: Any, mock: Any, kind: str) -> None:
-    """Their requests are closed, and what had finished is told."""
+async def test_a_step_that_fails_cancels_those_beside_it(
+    quiet_lab: Any, silent: Any, kind: str
+) -> None:
+    """Their connections are closed, and what had finished is told."""
+    lab = quiet_lab
     agent = await lab.agent()
-    mock.delay(30, times=None)
 
     async def fails(*_: Any) -> None:
-        await until_asked(lab, 1)
+        await silent.until(asked=1)
         raise WorkflowError("no")
 
     flow = lab.flow(
@@ -62,25 +66,26 @@ async def test_a_step_that_fails_cancels_those_beside_it(lab: Any, mock: Any, ki
     )
     with pytest.raises(WorkflowError, match="the step `fails` failed: no") as error:
         await lab.run(flow)
+    await silent.until(left=1)
     assert lab.session.ledger.pending == 0
     steps: Any = error.value.details["steps"]
     assert steps["quick"]["output"] == 1
     assert "asks" not in steps
 
 
-async def test_leaving_the_progress_ends_the_workflow(lab: Any, mock: Any) -> None:
-    """No request and no task is left."""
+async def test_leaving_the_progress_ends_the_workflow(quiet_lab: Any, silent: Any) -> None:
+    """No connection and no task is left."""
+    lab = quiet_lab
     agent = await lab.agent()
-    mock.delay(30, times=None)
+    before = asyncio.all_tasks()
     flow = lab.flow("sequential", {"name": "a", "agent": agent, "prompt": "Hi"})
     stream = await lab.ask(flow, "run_with_progress")
-    before = asyncio.all_tasks()
     await call(lab.session, stream.id, "next", [1])
-    await until_asked(lab, 1)
+    await silent.until(asked=1)
     await lab.session.handles.release(stream.id)
+    await silent.until(left=1)
     assert lab.session.ledger.pending == 0
-    left = {task for task in asyncio.all_tasks() - before if not task.done()}
-    assert not {task for task in left if "langgraph" in repr(task)}
+    assert left_behind(before) == []
 
 
 async def test_a_budget_ends_the_run_through_every_workflow(labs: Any) -> None:
