@@ -13,6 +13,7 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from llmspell_testkit import host
+from llmspell_testkit.checks import CheckError
 from llmspell_testkit.wire import (
     Checked,
     Job,
@@ -64,8 +65,8 @@ def run_check(engine: host.EngineHost, request: RunCheck) -> Checked:
         answer = engine.check(request.name, deadline_s=request.deadline_s, **request.arguments)
     except TimeoutError:
         return Checked(late=True)
-    except Exception as error:  # noqa: BLE001 - whatever the engine did is told to the test
-        return Checked(failure=f"{type(error).__name__}: {error}")
+    except CheckError as error:
+        return Checked(failure=str(error))
     return Checked(answer=sendable(answer))
 
 

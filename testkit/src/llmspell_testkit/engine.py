@@ -18,12 +18,11 @@ from __future__ import annotations
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import msgspec
 import pytest
 
 from llmspell_core.engine import CAPABILITIES, EngineConfig, ScriptEngine
 from llmspell_testkit.checks import CheckError
-from llmspell_testkit.loader import load_cases, load_sources, load_wordless
+from llmspell_testkit.loader import load_cases, load_wordless, with_sources
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
@@ -68,6 +67,7 @@ class EngineContract:
     case_files: ClassVar[Sequence[Path]] = ()
     known_failures: ClassVar[Mapping[str, str]] = {}
     version: ClassVar[str | None] = None
+    _read: ClassVar[dict[str, Case]]
 
     def __init_subclass__(cls) -> None:
         """Refuse a subclass that replaces a part of the contract.
@@ -109,12 +109,12 @@ class EngineContract:
 
     @classmethod
     def _all(cls) -> dict[str, Case]:
-        cases = load_cases(version=cls.version) | load_cases(cls.case_files)
-        if cls.sources is not None:
-            for name, source in load_sources(cls.sources, cases).items():
-                added = {**cases[name].source, cls.engine.info.name: source}
-                cases[name] = msgspec.structs.replace(cases[name], source=added)
-        return cases
+        if "_read" not in vars(cls):
+            cases = load_cases(version=cls.version) | load_cases(cls.case_files)
+            if cls.sources is not None:
+                cases = with_sources(cases, cls.sources, cls.engine.info.name)
+            cls._read = cases
+        return cls._read
 
     @classmethod
     def declined(cls, case: Case, config: EngineConfig) -> list[str]:

@@ -98,16 +98,21 @@ class EngineHost:
             CheckError: the engine does not do what it asks.
             TimeoutError: it took longer than `deadline_s`.
         """
-        from llmspell_testkit.checks import CHECKS
+        from llmspell_testkit.checks import CHECKS, CheckError
 
         async def run() -> Any:
             return await CHECKS[name](await self._started(), **arguments)
 
         try:
             return self._call(run(), deadline_s)
-        except DeadlineError:
+        except (DeadlineError, TimeoutError):
             self._engine = None
             raise TimeoutError from None
+        except CheckError:
+            raise
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise CheckError(text) from error
 
     def run(self, case: Case, source: str) -> Outcome:
         """Run one case; an engine that hangs is thrown away, and the next case gets a new one."""

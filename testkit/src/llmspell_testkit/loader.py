@@ -83,13 +83,20 @@ def _load(files: Iterable[Traversable | Path]) -> dict[str, Case]:
     return found
 
 
+class OwnSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an overlay has for one case, where that is more than a text: what it includes, too."""
+
+    source: str
+    includes: dict[str, str] = {}
+
+
 def load_sources(file: Traversable | Path, cases: Mapping[str, Case]) -> dict[str, str]:
     """Read an overlay: a TOML file with which a new language supplies its source for each case.
 
     Raises:
-        CaseFileError: it is not a table of texts, or names a case that does not exist.
+        CaseFileError: it is not a table of sources, or names a case that does not exist.
     """
-    return {name: source for name, source in _overlay(file, cases) if isinstance(source, str)}
+    return {name: own.source for name, own in _overlay(file, cases) if own is not None}
 
 
 def load_wordless(file: Traversable | Path, cases: Mapping[str, Case]) -> set[str]:
@@ -100,19 +107,46 @@ def load_wordless(file: Traversable | Path, cases: Mapping[str, Case]) -> set[st
     Raises:
         CaseFileError: as `load_sources` does.
     """
-    return {name for name, source in _overlay(file, cases) if source is False}
+    return {name for name, own in _overlay(file, cases) if own is None}
 
 
-def _overlay(file: Traversable | Path, cases: Mapping[str, Case]) -> Iterator[tuple[str, Any]]:
-    for name, source in _toml(file).items():
+def with_sources(
+    cases: Mapping[str, Case], file: Traversable | Path, engine: str
+) -> dict[str, Case]:
+    """Add what an overlay has for an engine's language to cases.
+
+    Raises:
+        CaseFileError: as `load_sources` does.
+    """
+    found = dict(cases)
+    for name, own in _overlay(file, cases):
+        if own is not None:
+            case = found[name]
+            source = {**case.source, engine: own.source}
+            includes = {**case.includes, engine: own.includes} if own.includes else case.includes
+            found[name] = msgspec.structs.replace(case, source=source, includes=includes)
+    return found
+
+
+def _overlay(
+    file: Traversable | Path, cases: Mapping[str, Case]
+) -> Iterator[tuple[str, OwnSource | None]]:
+    """Read an overlay's entries: a text, a table of a text and its includes, or false."""
+    for name, entry in _toml(file).items():
         if name not in cases:
             raise _error(file.name, name, "there is no such case")
-        if source is False and cases[name].declines is None:
-            what = "`false`, no words for it, is for the cases of what is declined"
-            raise _error(file.name, name, what)
-        if not isinstance(source, str) and source is not False:
-            raise _error(file.name, name, "a source is a text")
-        yield name, source
+        if entry is False:
+            if cases[name].declines is None:
+                what = "`false`, no words for it, is for the cases of what is declined"
+                raise _error(file.name, name, what)
+            yield name, None
+            continue
+        try:
+            given = {"source": entry} if isinstance(entry, str) else entry
+            yield name, msgspec.convert(given, OwnSource)
+        except msgspec.ValidationError as error:
+            what = f"a source is a text, or a table of `source` and `includes`: {error}"
+            raise _error(file.name, name, what) from None
 
 
 def _toml(file: Traversable | Path) -> dict[str, Any]:

@@ -1,0 +1,8 @@
+"""Where the broken engines' modules are: tests are imported by file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

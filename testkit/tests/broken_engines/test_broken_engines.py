@@ -1,0 +1,132 @@
+"""Each broken engine is caught by the case named for its defect, and by no unrelated one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import defects_calls
+import defects_engine
+import defects_errors
+import defects_limits
+import defects_values
+import msgspec
+import pytest
+from defects import DEFECTS, declining
+from snake import Snake
+
+from llmspell_core.engine import EngineConfig
+from llmspell_testkit import EngineContract, host, load_sources
+from llmspell_testkit.checks import LIMIT_SETTERS, OF_THE_LANGUAGE
+from llmspell_testkit.loader import load_cases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmspell_testkit.case import Case
+
+SOURCES = Path(__file__).with_name("snake.toml")
+FILES = (defects_values, defects_errors, defects_calls, defects_limits, defects_engine)
+QUICK_S = 0.05
+"""What a case that hangs takes, in the place of its own limit and deadline."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "GRACE_S", 0.2)
+
+
+def quick(case: Case) -> Case:
+    """Shorten the times of a case that is about time."""
+    times = {name for name in case.limits if name in ("timeout_s", "cpu_s")}
+    limits = {**case.limits, **dict.fromkeys(times, QUICK_S)}
+    if "cpu_s" in times or "memory_bytes" in limits:
+        limits["timeout_s"] = 2.0
+    expect = case.expect
+    if expect.error and expect.error.details.get("limit") in ("timeout", "cpu"):
+        details = {**expect.error.details, "value": QUICK_S}
+        error = msgspec.structs.replace(expect.error, details=details)
+        expect = msgspec.structs.replace(expect, error=error)
+    deadline_s = 3.0 if "timeout_s" in limits and limits["timeout_s"] > 1 else 1.0
+    return msgspec.structs.replace(
+        case, limits=limits, expect=expect, deadline_s=deadline_s, then=None
+    )
+
+
+def caught(engine: type[Snake], folder: Path) -> set[str]:
+    """Hold an engine to the chosen cases and to every test of the contract; name what failed."""
+    settings = {"engine": engine, "sources": SOURCES}
+    contract: Any = type("TestBroken", (EngineContract,), settings)()
+    config = EngineConfig()
+    held = host.EngineHost(engine, config)
+    try:
+        return set(_failures(contract, held, config, folder))
+    finally:
+        held.close()
+
+
+def _failures(
+    contract: Any, held: host.EngineHost, config: EngineConfig, folder: Path
+) -> Iterator[str]:
+    chosen = load_sources(SOURCES, load_cases())
+    cases = {**contract.cases(), **contract.refusals(config)}
+    for name in chosen:
+        if (
+            name in cases
+            and not contract.declined(cases[name], config)
+            and contract._failure(held, quick(cases[name]))
+        ):
+            yield name
+    tests: dict[str, tuple[Any, ...]] = {
+        "test_capabilities_are_documented": (),
+        "test_info_is_complete": (),
+        "test_a_bridge_comes_and_goes": (held,),
+        "test_a_file_runs": (held, folder),
+        "test_many_runs_at_once": (held,),
+        "test_a_seed_repeats_a_run": (held,),
+        "test_a_cancelled_run_ends_its_calls": (held,),
+        "test_a_failure_leaves_nothing": (held,),
+    }
+    for limit in LIMIT_SETTERS:
+        tests[f"test_a_limit_is_held_or_refused[{limit}]"] = (held, limit)
+    for name, arguments in tests.items():
+        test = getattr(contract, name.partition("[")[0])
+        if contract.declines(getattr(test, "contract_needs", ()), config):
+            continue
+        try:
+            test(*arguments)
+        except (AssertionError, pytest.fail.Exception):
+            yield name
+
+
+def test_the_good_engine_passes(tmp_path: Path) -> None:
+    """The engine that the defects spoil keeps the contract, as far as its sources go."""
+    assert caught(Snake, tmp_path) == set()
+
+
+@pytest.mark.parametrize("capability", sorted(Snake.info.capabilities - OF_THE_LANGUAGE))
+def test_a_good_engine_may_decline(capability: str, tmp_path: Path) -> None:
+    """Whatever it declines, and refuses, the good engine keeps the contract."""
+    engine = type("Declining", (Snake,), {"info": declining(capability)})
+
+    assert caught(engine, tmp_path) == set()
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_caught(name: str, tmp_path: Path) -> None:
+    """A broken engine fails the case named for its defect, and no unrelated one."""
+    defect = DEFECTS[name]
+
+    found = caught(defect.engine, tmp_path)
+
+    assert defect.named in found
+    assert found <= {defect.named} | defect.related
+
+
+def test_there_are_enough() -> None:
+    """The contract is tried on forty broken engines and more, in every part of it."""
+    cases = load_cases()
+    topics = {cases[defect.named].topic for defect in DEFECTS.values() if defect.named in cases}
+
+    assert len(DEFECTS) >= 40
+    assert {"values", "errors", "calls", "callbacks", "streams", "limits", "includes"} <= topics
