@@ -46,13 +46,13 @@ async def run_bounded(
         data, code, late = await _child(job, msgspec.msgpack.encode(given), timeout_s)
     if late:
         raise ToolError(f"it takes longer than {timeout_s:g} s; ask for less")
+    if len(data) > ANSWER_BYTES:
+        raise ToolError(f"the answer is larger than {ANSWER_BYTES:,} bytes; ask for less")
     if code is not None and code > 0:
         raise InternalError(f"the job `{job}` failed with the exit code {code}")
     if code or not data:  # a signal: a library that gets no memory ends the process
         what = f"it takes more than {MEMORY_BYTES // 2**20} MiB of memory, or {timeout_s:g} s"
         raise ToolError(f"{what}; ask for less")
-    if len(data) > ANSWER_BYTES:
-        raise ToolError(f"the answer is larger than {ANSWER_BYTES:,} bytes; ask for less")
     answer = msgspec.msgpack.decode(data)
     if "missing" in answer:
         text = (
@@ -84,7 +84,8 @@ async def _child(job: str, given: bytes, timeout_s: float) -> tuple[bytes, int |
     try:
         async with asyncio.timeout(timeout_s):
             data = await _spoken(process, given)
-            code = await process.wait()
+            # what has more to say waits for somebody who listens: it is ended below
+            code = None if len(data) > ANSWER_BYTES else await process.wait()
     except TimeoutError:
         return b"", None, True
     else:
@@ -92,8 +93,8 @@ async def _child(job: str, given: bytes, timeout_s: float) -> tuple[bytes, int |
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        await asyncio.shield(process.wait())
         _close_pipes(process)
+        await asyncio.shield(process.wait())
 
 
 async def _spoken(process: asyncio.subprocess.Process, given: bytes) -> bytes:
@@ -123,5 +124,5 @@ async def _read(stdout: asyncio.StreamReader) -> bytes:
 
 
 def _close_pipes(process: asyncio.subprocess.Process) -> None:
-    """Close what a child that was killed left open, now and not at some collection."""
+    """Close what a child that was killed left open: an answer that nobody reads is not waited for."""
     process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way

@@ -223,6 +223,14 @@ async def test_a_child_limits_itself(run: Any, acting: Any) -> None:
     assert found == [[2, 2], [0, 0], [0, 0]]
 
 
+async def test_an_answer_has_a_size(use: Any, acting: Any) -> None:
+    """Ten megabytes; it is not waited for that nobody takes the rest."""
+    acting("return 'x' * 20_000_000")
+    with pytest.raises(ToolError, match=r"the answer is larger than 10,485,760 bytes"):
+        await use("json_query", "@", 1)
+    assert children() == set()
+
+
 async def test_a_job_that_is_broken_is_our_mistake(use: Any, acting: Any) -> None:
     """And none of the script's."""
     acting("raise KeyError('x')")

@@ -30,6 +30,13 @@ async def test_what_is_no_text_is_refused(use: Any, root: Path) -> None:
         await use("file_read", "a")
 
 
+async def test_lines_are_those_of_a_text(use: Any, root: Path) -> None:
+    """Of what is none, the error says what a tool can do."""
+    (root / "a").write_bytes(b"a\n\xff\n")
+    with pytest.raises(ToolError, match=r"`a`: it is no UTF-8 text; the tool `file_read`"):
+        await use("file_read", {"path": "a", "start_line": 1})
+
+
 async def test_a_long_text_is_read_in_parts(run: Any, root: Path) -> None:
     """The error says how; of the file no more is read than was asked for."""
     use = run({"file_read": {"max_bytes": 100}})

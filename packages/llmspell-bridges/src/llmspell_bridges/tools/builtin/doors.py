@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _REMEDIES = {
     "not_found": "there is no such file or folder; see what there is with the tool `file_list`",
     "is_folder": "it is a folder; list it with the tool `file_list`",
+    "not_text": "it is no UTF-8 text; the tool `file_read` reads text and images",
     "not_folder": "it is no folder; read it with the tool `file_read`",
 }
 """What a model can do about it: a spell is told of methods, and a model of tools."""
