@@ -54,7 +54,6 @@ class DictionaryContract(BridgeContract):
         with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Server) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.01,))
             thread.start()
-            host, port = server.server_address
-            yield BridgeWorld(settings={"host": host, "port": port})
+            yield BridgeWorld(settings={"host": "127.0.0.1", "port": server.server_address[1]})
             server.shutdown()
             thread.join()

@@ -70,11 +70,12 @@ class Run:
         for name, bridge in bridges.items():
             members = [f"{method} = _method('{name}', '{method}')" for method in bridge["methods"]]
             members += [f"{builder} = _builder" for builder in bridge["builders"]]
+            members += [f"**_absent_of.get('{name}', {{}})"]
             prelude += f"{name} = struct({', '.join(members)})\n"
         self.run(library, starlark.parse("<prelude>", prelude))
         frozen = library.freeze()
         module["params"] = pack(params)
-        names = ["console", "env", "opened", "packed", "print", *bridges]
+        names = sorted({"console", "env", "opened", "packed", "print", "util", *bridges})
         start = f"load('', {str(names)[1:-1]})\nparams = opened(params)\nresult = None"
         self.run(module, starlark.parse("<start>", start), starlark.FileLoader(lambda _: frozen))
         self.run(module, spell)

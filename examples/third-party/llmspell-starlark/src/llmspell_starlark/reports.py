@@ -31,7 +31,7 @@ def failure(report: str, name: str) -> LlmspellError:
     if found and lines[-1:] != [found[1]]:
         lines.append(found[1])
     message = re.split("^error: ", message or report, maxsplit=1, flags=re.MULTILINE)[-1]
-    if unknown := re.match(r"Variable `(util|math)` not found", message):
-        return declined("stdlib", f"`{unknown[1]}`")
+    if message.startswith("Variable `math` not found"):
+        return declined("stdlib", "math")
     frames = [Frame(name, int(line)) for line in reversed(lines)]
     return ScriptRuntimeError(message.removeprefix("fail: ")[:10_000], traceback=frames)

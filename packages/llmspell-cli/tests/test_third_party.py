@@ -1,0 +1,112 @@
+"""The example distributions of third parties, and the page that walks through them."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Cli
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = ROOT / "examples" / "third-party"
+PAGE = ROOT / "docs" / "third-party.md"
+ENGINE = EXAMPLES / "llmspell-starlark" / "src" / "llmspell_starlark"
+BRIDGE = EXAMPLES / "llmspell-dictionary" / "src" / "llmspell_dictionary"
+_QUOTED = re.compile(
+    r"^<!-- (part|whole) of (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+
+@pytest.fixture
+def installed(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The command, where both distributions are installed as their projects say."""
+    site = tmp_path_factory.mktemp("site")
+    folders = [str(site)]
+    for folder in EXAMPLES.iterdir():
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        groups = (
+            f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in entries.items())
+            for group, entries in project["entry-points"].items()
+        )
+        (info / "entry_points.txt").write_text("".join(groups))
+        folders.append(str(folder / "src"))
+    cli.env["PYTHONPATH"] = os.pathsep.join(folders)
+    return cli
+
+
+def quoted() -> Iterator[tuple[str, str, str]]:
+    """Read what the page quotes: whether all of it, the file, the text."""
+    for match in _QUOTED.finditer(PAGE.read_text(encoding="utf-8")):
+        yield match[1], match[2], match[3]
+
+
+def test_the_page_quotes_the_files() -> None:
+    """Every block of Python, Starlark and TOML on the page is the text of a file, in part or whole."""
+    found = list(quoted())
+    blocks = re.findall(r"^```(?:python|toml)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) == len(blocks) > 10
+    for extent, path, text in found:
+        whole = (ROOT / path).read_text(encoding="utf-8")
+        assert text == whole if extent == "whole" else text in whole, f"{path} is not as quoted"
+
+
+def test_the_pages_command_says_what_the_page_says(installed: Cli) -> None:
+    """Both distributions keep their contracts, and the command says so as the page shows it."""
+    done = installed("conformance", "starlark", "dictionary", "--jobs", "2")
+    page = PAGE.read_text(encoding="utf-8")
+    shown = page.partition("llmspell conformance starlark dictionary")[2].partition("```text\n")[2]
+    expected = re.escape(shown.partition("```")[0]).replace("…", r"\d+")
+    assert done.returncode == 0, done.stdout
+    assert re.match(expected, done.stdout), done.stdout
+
+
+def test_a_starlark_spell_runs(installed: Cli) -> None:
+    """The spell of the engine's README runs on the command line, and calls bridges."""
+    readme = (EXAMPLES / "llmspell-starlark" / "README.md").read_text(encoding="utf-8")
+    spell = readme.partition("```python\n")[2].partition("```")[0]
+    installed.write("greet.star", spell)
+    done = installed("run", "greet.star", "--isolation", "inproc", "-p", "name=Ada")
+    assert (done.returncode, done.stdout) == (0, "Hello Ada\nGoodbye Ada\n3\n")
+    installed.write("read.star", 'x = 1\nresult = fs.read("notes.txt")')
+    refused = installed("run", "read.star", "--isolation", "inproc")
+    assert refused.returncode == 4
+    assert "read.star:2" in refused.stderr
+    assert "--allow-read=notes.txt" in refused.stderr
+
+
+def test_what_starlark_cannot_do_is_told_on_the_command_line(installed: Cli) -> None:
+    """A spell that needs what the engine declines is refused, and the error names the capability."""
+    done = installed("exec", "result = util.uuid()", "-l", "starlark", "--isolation", "inproc")
+    assert done.returncode == 1
+    assert "it declines stdlib" in done.stderr
+
+
+def test_the_examples_are_small_and_stand_on_public_names() -> None:
+    """The engine has 150 lines at most and the bridge 60; they import the core and their library alone."""
+    assert len((ENGINE / "engine.py").read_text().splitlines()) <= 150
+    assert len((BRIDGE / "__init__.py").read_text().splitlines()) <= 60
+    import llmspell_core
+
+    public = {"llmspell_core": set(llmspell_core.__all__), "llmspell_core.dispatch": {"call"}}
+    for file in [*ENGINE.glob("*.py"), *BRIDGE.glob("*.py")]:
+        if file.name == "contract.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmspell_"):
+                own = node.module.split(".")[0] in {"llmspell_starlark", "llmspell_dictionary"}  # type: ignore[union-attr]  # it has one
+                names = {alias.name for alias in node.names}
+                assert own or names <= public[str(node.module)], file
