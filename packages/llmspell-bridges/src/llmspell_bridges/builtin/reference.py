@@ -91,6 +91,12 @@ BUILTINS: tuple[Builtin, ...] = (
         example="util.sleep(500)",
     ),
     Builtin(
+        name="util.retry",
+        signature="util.retry(policy, function) -> what the function returned",
+        description="Call a function until it raises no error; `max_attempts`, `on` and more say how.",
+        example='util.retry({max_attempts = 5}, function() return llm.complete{prompt = "Hi"} end)',
+    ),
+    Builtin(
         name="params",
         signature="params.NAME",
         description="The parameters the spell was started with, checked against its header.",
