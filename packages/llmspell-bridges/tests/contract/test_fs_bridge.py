@@ -8,8 +8,7 @@ import pytest
 
 from llmspell_bridges.fs import FsBridge
 from llmspell_core import Permissions
-from llmspell_testkit.bridge.contract import BridgeContract
-from llmspell_testkit.bridge.world import BridgeWorld, Fault
+from llmspell_testkit import BridgeContract, BridgeWorld, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path

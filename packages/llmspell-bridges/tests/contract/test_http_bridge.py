@@ -12,12 +12,11 @@ import pytest
 # tests are imported by file, and share this one
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server import serving
+from contract_server import serving
 
 from llmspell_bridges.http import HttpBridge
 from llmspell_core import Permissions
-from llmspell_testkit.bridge.contract import BridgeContract
-from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
+from llmspell_testkit import BridgeContract, BridgeWorld, Fault, Slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_bridges.tools import ToolsBridge
-from llmspell_testkit.bridge.contract import BridgeContract
-from llmspell_testkit.bridge.world import BridgeWorld, Fault
+from llmspell_testkit import BridgeContract, BridgeWorld, Fault
 
 if TYPE_CHECKING:
     from llmspell_testkit.bridge.lab import Run

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
+    from types import FrameType
 
 BOUND_S = 0.5
 """How long one step of the loop may compute, or wait for the kernel.
@@ -20,6 +22,9 @@ Time in which the loop's thread wants to run and gets no processor does not coun
 machine is no finding.
 """
 _SAMPLE_S = 0.02
+SLEEP_S = 0.05
+"""How long a `time.sleep` may be: one of no time lets other threads go on, and is none."""
+_C_EVENTS = frozenset({"c_call", "c_return"})
 _WAITING = frozenset({"S", "D"})
 
 
@@ -68,11 +73,36 @@ class Heartbeat:
         return text.rpartition(")")[2].split()[0] in _WAITING
 
     def _where(self) -> str:
-        import sys
-
         frame = sys._current_frames().get(self._ident)  # noqa: SLF001 - documented for this use
         stack = traceback.extract_stack(frame)[-3:]
         return " > ".join(f"{Path(it.filename).name}:{it.lineno} {it.name}" for it in stack)
+
+
+@contextmanager
+def sleeps() -> Iterator[list[float]]:
+    """Note the calls of `time.sleep` in this thread within the block that took a while, in seconds.
+
+    Python tells audit hooks of them from 3.13 on only, so the thread is profiled meanwhile.
+    """
+    found: list[float] = []
+    started = 0.0
+    before = sys.getprofile()
+
+    def profile(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal started
+        if event in _C_EVENTS and arg is time.sleep:
+            if event == "c_call":
+                started = time.monotonic()
+            elif time.monotonic() - started >= SLEEP_S:
+                found.append(time.monotonic() - started)
+        if before is not None:
+            before(frame, event, arg)
+
+    sys.setprofile(profile)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
 
 
 @contextmanager

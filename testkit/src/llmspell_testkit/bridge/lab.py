@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.engines import Engines
 
 MOST_ITEMS = 1000
+PATIENCE_S = 2.0
+"""How long a call with arguments other than the example's may take before it is not judged."""
 _FIRST_FUNCTION = 2**40
 """The number of a run's first function: an engine never gets that far."""
 SCRIPT_FUNCTION = "function("
@@ -156,6 +159,14 @@ class Run:
         target = self.bridge.name if on is None else on
         return await call(self.session, target, method, list(args))
 
+    async def patient(self, member: Member, args: Sequence[Any]) -> Outcome | None:
+        """Call a member with arguments that are not its example's; None when it takes too long."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self.outcome(member, args)
+        except TimeoutError:
+            return None
+
     async def outcome(
         self, member: Member, args: Sequence[Any], target: str | int | None = None
     ) -> Outcome:
@@ -163,8 +174,9 @@ class Run:
         try:
             if target is None:
                 target = await self.reach(member)
+            sent = [*self.first(member), *args]
             value: Any = await call(
-                self.session, target, self.name_of(member), [*self.first(member), *args]
+                self.session, target, self.name_of(member), sent, references=_has_references(sent)
             )
             if not member.method.streams:
                 return Outcome(value=value)
@@ -246,6 +258,15 @@ class Run:
             if batch["done"]:
                 break
         return items
+
+
+def _has_references(value: Any) -> bool:
+    """Say whether a value holds what a call replaces by an object; one without is passed as it is."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return any(_has_references(item) for item in value)
+    return isinstance(value, (BuilderRef, CallbackRef, HandleRef))
 
 
 class Unreached(LlmspellError):  # noqa: N818 - it never leaves the contract

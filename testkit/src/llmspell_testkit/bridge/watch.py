@@ -1,7 +1,7 @@
 """Sees what a bridge's code does to the world while one of its methods runs.
 
 Python's audit hooks tell of every file that is opened, every address that is connected to, every
-process that is started and every `time.sleep`. One hook is set, when the first contract runs, and
+process that is started. One hook is set, when the first contract runs, and
 stays: they cannot be removed. What the method did, and not somebody else, is told by a context
 variable, which tasks and `asyncio.to_thread` inherit, and for other threads by whether they were
 there before.
@@ -35,7 +35,6 @@ _SYSTEM = ("/dev/", "/proc/", "/sys/", "/etc/ssl", "/usr/lib/ssl", "/usr/share/z
 _SYSTEM_FILES = frozenset(
     {"/etc/mime.types", "/etc/localtime", "/etc/nsswitch.conf", "/etc/host.conf"}
 )
-_LONGEST_SLEEP_S = 0.05
 
 
 class Watch:
@@ -44,7 +43,6 @@ class Watch:
     def __init__(self) -> None:
         """Remember which threads there are, and which one runs the loop."""
         self.touched: list[tuple[str, str]] = []
-        self.slept: list[float] = []
         self.loop_thread = threading.get_ident()
         self._before = {
             thread.ident
@@ -81,20 +79,13 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if kind is None:
         return
     for watch in tuple(_active):
-        if not watch.mine():
-            continue
-        if kind == "sleep":
-            if threading.get_ident() == watch.loop_thread and args[0] > _LONGEST_SLEEP_S:
-                watch.slept.append(args[0])
-        else:
+        if watch.mine():
             watch.touched.append((kind, _object(args)))
 
 
 def _kind(event: str, args: tuple[Any, ...]) -> str | None:  # noqa: PLR0911 - one line per kind
     if event == "open":
         return _open_kind(args)
-    if event == "time.sleep":
-        return "sleep"
     if event == "sqlite3.connect":
         return None if ":memory:" in str(args[0]) else "write"
     if event in _CONNECTS:

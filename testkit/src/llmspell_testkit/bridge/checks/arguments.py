@@ -150,7 +150,8 @@ async def _runs(run: Run, member: Member) -> bool:
 
 async def _fresh(lab: Lab, member: Member, given: Mapping[str, Any]) -> Any:
     async with lab.trying() as run:
-        return shape(await run.outcome(member, _named(run, member, given)))
+        outcome = await run.patient(member, _named(run, member, given))
+        return None if outcome is None else shape(outcome)
 
 
 def _named(run: Run, member: Member, given: Mapping[str, Any]) -> list[Any]:

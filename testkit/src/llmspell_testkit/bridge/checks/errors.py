@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.members import Member
     from llmspell_testkit.bridge.world import Fault
 
-_PATIENCE_S = 5.0
-"""How long a call with odd arguments may take before it is left to itself."""
 _OTHERS: list[Any] = ["text", 7, 1.5, True, [], {}, ["a list"], {"a": "map"}]
 
 
@@ -66,11 +63,9 @@ async def _odd_calls(lab: Lab, member: Member) -> AsyncIterator[tuple[dict[str, 
         calls += [{k: v for k, v in given.items() if k != key} for key in given]
         for changed in calls:
             args = spread(member.method, {k: run.live(v) for k, v in changed.items()})
-            try:
-                async with asyncio.timeout(_PATIENCE_S):
-                    yield changed, await run.outcome(member, args)
-            except TimeoutError:
-                continue
+            outcome = await run.patient(member, args)
+            if outcome is not None:
+                yield changed, outcome
 
 
 @check("secrets-kept", "error_handling", "secrets")

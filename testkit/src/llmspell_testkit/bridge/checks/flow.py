@@ -6,14 +6,12 @@ import asyncio
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from llmspell_core.errors import LlmspellError
-from llmspell_testkit.bridge.blocking import BOUND_S, heartbeat
+from llmspell_testkit.bridge.blocking import BOUND_S, heartbeat, sleeps
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.checks.lifetime import CANCELLED_WITHIN_S
 from llmspell_testkit.bridge.leaks import held, settled, until
 from llmspell_testkit.bridge.members import spread
 from llmspell_testkit.bridge.vary import common, matches, shape, variants
-from llmspell_testkit.bridge.watch import watching
 from llmspell_testkit.bridge.world import stood_in
 
 if TYPE_CHECKING:
@@ -79,11 +77,11 @@ async def loop_free(lab: Lab, it: Subject) -> AsyncIterator[str]:
             return
     async with lab.trying() as run:  # what is imported and cached by now costs no more
         target, args = await run.reach(it.member), run.args(it.member)
-        with heartbeat(asyncio.get_running_loop()) as beat, watching() as watch:
+        with heartbeat(asyncio.get_running_loop()) as beat, sleeps() as slept:
             await run.outcome(it.member, args, target)
             await asyncio.sleep(0)
-    if watch.slept:
-        yield f"expected `await asyncio.sleep(…)`, got `time.sleep({watch.slept[0]:g})` on the loop"
+    if slept:
+        yield f"expected `await asyncio.sleep(…)`, got a `time.sleep` of {slept[0]:.2f} s on the loop"
     elif beat.blocked:
         yield f"expected the loop to go on, and it stood still over {BOUND_S} s in {beat.blocked}"
 
@@ -124,9 +122,5 @@ async def calls_apart(lab: Lab, it: Subject) -> AsyncIterator[str]:
 async def _one(run: Run, member: Member, given: dict[str, Any]) -> Any:
     """Call a member; return its result's shape, or None where it failed."""
     args: Sequence[Any] = spread(member.method, {k: run.live(v) for k, v in given.items()})
-    try:
-        target = await run.reach(member)
-    except LlmspellError:
-        return None
-    outcome = await run.outcome(member, args, target)
-    return None if outcome.error is not None else [shape(outcome)]
+    outcome = await run.patient(member, args)
+    return None if outcome is None or outcome.error is not None else [shape(outcome)]

@@ -9,7 +9,7 @@ import msgspec
 
 from llmspell_core.bridge import Callback
 from llmspell_core.errors import LlmspellError
-from llmspell_core.values import CallbackRef, HandleRef, check_value, plain
+from llmspell_core.values import CallbackRef, HandleRef, TextRecord, check_value, plain
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.lab import SCRIPT_FUNCTION, handles_of
 from llmspell_testkit.bridge.members import spread
@@ -132,6 +132,10 @@ def _normal(value: Any, engine: ScriptEngine) -> Any:  # noqa: C901, PLR0911 - o
         and "float_identity" not in engine.capabilities
     ):
         return int(value)
+    if isinstance(value, TextRecord):
+        return _normal(value.fields, engine)
+    if not isinstance(value, (str, bytes, int, float, type(None))):
+        return f"<{type(value).__name__}>"
     if isinstance(value, bytes) and "bytes" not in engine.capabilities:
         try:
             return value.decode()

@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import LlmspellError
+from llmspell_core.handles import Stream
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.lab import handles_of
 from llmspell_testkit.bridge.leaks import held, settled
@@ -160,12 +161,16 @@ async def _leave(run: Run, member: Member, kept: list[weakref.ref[Any]]) -> list
     args = [*run.first(member), *run.args(member)]
     given = await run.call(run.name_of(member), *args, on=target)
     for ref in handles_of(given):
-        if member.method.streams:
-            await run.call("next", 1, on=ref.id)
-        else:
-            kept.append(weakref.ref(run.session.handles.get(ref.id)))
+        handle = run.session.handles.get(ref.id)
         try:
-            await run.session.handles.release(ref.id)  # a stream of one item is released already
+            if isinstance(handle, Stream):
+                source: Any = handle._source  # noqa: SLF001 - it would read ahead, to the end maybe
+                await anext(source, None)
+                await source.aclose()
+            else:
+                kept.append(weakref.ref(handle))
+            del handle
+            await run.session.handles.release(ref.id)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
             return [f"expected it to close, got {type(error).__name__}: {error}"]
     return []
