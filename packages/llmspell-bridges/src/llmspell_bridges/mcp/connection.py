@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = "0.1.0"
+_VERSION = version("llmspell-bridges")
 _LOGGED_BYTES = 64 * 1024
 _EXIT_S = 0.3
 _CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.EndOfStream)
@@ -122,7 +123,7 @@ class Connection:
             if not self._ready.done():
                 self._ready.set_exception(await self._failed(error, clock))
                 self._ready.exception()  # whoever opened it may be gone
-            elif isinstance(error, asyncio.CancelledError):
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
                 raise
         finally:
             self._client = None
