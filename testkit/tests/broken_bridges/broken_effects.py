@@ -107,7 +107,7 @@ class Calling(Bridge):
     async def ping(self) -> bool:
         """Say whether somebody is there."""
         with socket.socket() as line:
-            line.setblocking(False)
+            line.settimeout(0)
             return line.connect_ex(("127.0.0.1", 9)) == 0
 
 
