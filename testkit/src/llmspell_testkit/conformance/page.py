@@ -116,11 +116,17 @@ def _cell(subject: Subject, topic: str) -> str:
     if counts["failed"]:
         link = f'<a href="#{_anchor(subject, topic)}">✗ {counts["failed"]}</a>'
         return f'<td class="failed" {label}>{name}{link}</td>'
-    for outcome in ("passed", "known", "declined"):
+    shown: tuple[Outcome, ...] = ("passed", "known", "declined")
+    for outcome in shown:
         if counts[outcome]:
             number = "" if outcome == "declined" else f" {counts[outcome]}"
-            state = "known" if counts["known"] else outcome
-            return f'<td class="{state}" {label}>{name}<span>{_MARKS[state]}{number}</span></td>'  # type: ignore[index]  # an outcome
+            state: Outcome = "known" if counts["known"] else outcome
+            more = (
+                f" <small>○ {counts['declined']}</small>" if number and counts["declined"] else ""
+            )
+            return (
+                f'<td class="{state}" {label}>{name}<span>{_MARKS[state]}{number}{more}</span></td>'
+            )
     return f'<td class="absent" {label}>{name}</td>'
 
 

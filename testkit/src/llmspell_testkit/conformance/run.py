@@ -28,7 +28,7 @@ SILENCE_S = 180.0
 _LOOK_S = 1.0
 """How often to look whether a child has gone without a word."""
 
-_TAIL = 4000
+_TAIL = 12_000
 _NOTHING_RUN = 5
 """What pytest ends with where every case was declined or not asked for."""
 
