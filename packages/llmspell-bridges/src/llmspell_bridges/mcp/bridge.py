@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
+from weakref import WeakValueDictionary
 
 from llmspell_bridges.mcp.importing import connecting
 from llmspell_bridges.mcp.settings import read_servers
@@ -35,7 +36,9 @@ class McpBridge(Bridge):
         self._servers = dict(servers or {})
         self._session = session or Session()
         self._connections: list[Connection] = []
-        self._handles: dict[str, ServerHandle] = {}
+        self._handles: WeakValueDictionary[str, ServerHandle] = WeakValueDictionary()
+        self._names: dict[str, set[str]] = {}
+        """What the run calls the tools of each server."""
         self._turns: dict[str, asyncio.Lock] = {}
 
     @classmethod
@@ -87,13 +90,12 @@ class McpBridge(Bridge):
         self._connections.append(connection)
         await connection.open()
         box = toolbox(self._session)
-        before = self._handles.get(name)
-        ours = before.tool_names if before is not None else set()
         try:
-            found = await offered(connection, set(box.names()) - ours)
+            found = await offered(connection, set(box.names()) - self._names.get(name, set()))
         except BaseException:
             await connection.close()
             raise
+        self._names[name] = {tool.name for tool in found.tools.values()}
         return ServerHandle(connection, found, box)
 
     def _unknown(self, name: str) -> str:

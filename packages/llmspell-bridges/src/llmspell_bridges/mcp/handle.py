@@ -34,11 +34,6 @@ class ServerHandle(Handle):
         for tool in offered.tools.values():
             box.add(tool)
 
-    @property
-    def tool_names(self) -> set[str]:
-        """What the run calls the server's tools."""
-        return {tool.name for tool in self._offered.tools.values()}
-
     @method(example={}, returns="The tools, in the server's order: for an agent's `tools`")
     async def tools(self) -> list[ToolHandle]:
         """List the server's tools."""
