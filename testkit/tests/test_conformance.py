@@ -87,7 +87,7 @@ def test_a_subject_passes_without_failures_alone() -> None:
     """A failure, or a run that broke off, is no pass; what is declined or known is none either way."""
 
     def subject(fault: str | None, *outcomes: str) -> Subject:
-        results = [Result(id="a", topic="a", outcome=o) for o in outcomes]  # type: ignore[arg-type]
+        results = [Result(id="a", topic="a", outcome=o) for o in outcomes]  # type: ignore[arg-type]  # outcomes
         return Subject(
             kind="engine",
             name="x",
