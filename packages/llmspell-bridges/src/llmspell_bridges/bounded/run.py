@@ -94,7 +94,20 @@ async def _child(job: str, given: bytes, timeout_s: float) -> tuple[bytes, int |
         with suppress(ProcessLookupError):
             process.kill()
         _close_pipes(process)
-        await asyncio.shield(process.wait())
+        await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Wait for a process that was killed, though the wait itself is cancelled."""
+    waiting = asyncio.ensure_future(process.wait())
+    cancelled: asyncio.CancelledError | None = None
+    while not waiting.done():
+        try:
+            await asyncio.shield(waiting)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _spoken(process: asyncio.subprocess.Process, given: bytes) -> bytes:

@@ -201,8 +201,11 @@ async def test_a_cancelled_call_leaves_no_process(use: Any, acting: Any, root: P
         while not begun.exists():  # noqa: ASYNC110 - a process tells nobody that it has started
             await asyncio.sleep(0)
     task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # while it waits for the end of the child
     ended, _ = await asyncio.wait([task], timeout=20)
     assert ended
+    assert task.cancelled()
     assert children() == set()
 
 
