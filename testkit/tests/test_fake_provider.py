@@ -105,6 +105,32 @@ def test_a_stream_comes_word_by_word(provider: FakeProvider) -> None:
     assert end == "[DONE]"
 
 
+def test_anthropics_protocol(provider: FakeProvider) -> None:
+    """The same replies as Anthropic writes them, whole, as events, and refused."""
+    provider.add(response("one two", tool_call("x", a=1)))
+    provider.add(
+        response("one two", tool_call("x", a=1)), failure(529, "busy"), disconnect(1, "a b")
+    )
+    body = {"model": "claude", "messages": [], "max_tokens": 9}
+    whole = json.loads(send(provider, "/v1/messages", body)[2])
+    assert [block["type"] for block in whole["content"]] == ["text", "tool_use"]
+    assert (whole["content"][1]["input"], whole["stop_reason"]) == ({"a": 1}, "tool_use")
+    streamed = send(provider, "/v1/messages", {**body, "stream": True})[2].split("\n\n")
+    events = [json.loads(event.partition("data: ")[2]) for event in streamed if event]
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert [delta.get("text") or delta["partial_json"] for delta in deltas] == [
+        "one ",
+        "two",
+        '{"a": 1}',
+    ]
+    assert events[-1]["type"] == "message_stop"
+    status, _, text = send(provider, "/v1/messages", body)
+    assert (status, json.loads(text)["error"]["message"]) == (529, "busy")
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        send(provider, "/v1/messages", {**body, "stream": True})
+    assert broken.value.partial.count(b"text_delta") == 1
+
+
 def test_a_failure_has_status_and_header(provider: FakeProvider) -> None:
     """A refusal says how long to wait."""
     provider.add(failure(429, "slow down", retry_after_s=1.5))

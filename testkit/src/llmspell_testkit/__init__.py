@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.differential import Comparing, ReferenceEngine
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
+    from llmspell_testkit.example import ExampleCase, ExampleRun, ExamplesContract
     from llmspell_testkit.hostile.contract import HostileContract
     from llmspell_testkit.integration import (
         IntegrationContract,
@@ -68,6 +69,9 @@ _HOME = {
     "ContractBridge": "probe",
     "Dice": "chaos_mode",
     "EngineContract": "engine",
+    "ExampleCase": "example",
+    "ExampleRun": "example",
+    "ExamplesContract": "example",
     "Execution": "mocks",
     "FakeProvider": "provider",
     "Fault": "bridge.world",
@@ -120,6 +124,9 @@ __all__ = [
     "ContractBridge",
     "Dice",
     "EngineContract",
+    "ExampleCase",
+    "ExampleRun",
+    "ExamplesContract",
     "Execution",
     "FakeProvider",
     "Fault",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.host import Host
     from llmspell_testkit.hostile.contract import HostileContract, Runs
     from llmspell_testkit.integration import IntegrationContract, World
+    from llmspell_testkit.provider import FakeProvider
 
 DECLINED = "contract_declined"
 LEFT_OUT = "contract_left_out"
@@ -40,6 +41,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         assert metafunc.cls is not None
         names = ("contract_scenario", "contract_engine")
         metafunc.parametrize(names, metafunc.cls.params())
+    if "example_case" in metafunc.fixturenames:
+        assert metafunc.cls is not None
+        parts = ("example_spell", "example_model", "example_case")
+        metafunc.parametrize(parts, metafunc.cls.params())
     if "contract_seed" in metafunc.fixturenames:
         assert metafunc.cls is not None
         seeds = metafunc.cls.chaos_seeds or [pytest.param(0, marks=pytest.mark.contract_left_out)]
@@ -131,6 +136,15 @@ def contract_world(request: pytest.FixtureRequest) -> Iterator[World]:
     contract: type[IntegrationContract] = request.cls
     with contract.world() as world:
         yield world
+
+
+@pytest.fixture(scope="class")
+def contract_provider() -> Iterator[FakeProvider]:
+    """Hold a provider that answers as it is told, for all tests of a class."""
+    from llmspell_testkit.provider import FakeProvider
+
+    with FakeProvider() as provider:
+        yield provider
 
 
 @pytest.fixture(scope="class")

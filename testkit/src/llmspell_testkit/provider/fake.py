@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_testkit.provider.reply import Replies
 from llmspell_testkit.provider.server import Server
+from llmspell_testkit.provider.wire import CHATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +26,8 @@ class FakeProvider:
         with FakeProvider([response("Hello"), failure(429, retry_after_s=1)]) as provider:
             client = OpenAI(base_url=provider.base_url, api_key="sk-fake")
 
-    It serves OpenAI's ``/v1/chat/completions`` (streamed as well), ``/v1/embeddings`` and
-    ``/v1/models``; `pages` are given by path. An answer's `Reply` brings delays, failures,
+    It serves OpenAI's ``/v1/chat/completions``, ``/v1/embeddings`` and ``/v1/models``, and
+    Anthropic's ``/v1/messages`` (with `url` as its base); answers are streamed where that is asked; `pages` are given by path. An answer's `Reply` brings delays, failures,
     connections that break and answers that are none. Leaving the block ends every connection,
     also one that waits, and every thread.
     """
@@ -99,9 +100,9 @@ class FakeProvider:
     @property
     def bodies(self) -> list[Any]:
         """The parsed bodies of the requests for completions, in order."""
-        path = "/v1/chat/completions"
         with self._lock:
-            return [request.body for request in self.requests if request.path == path]
+            asked = [it for it in self.requests if it.path.partition("?")[0] in CHATS]
+            return [request.body for request in asked]
 
     def add(self, *replies: Reply) -> Self:
         """Script further replies."""

@@ -9,11 +9,11 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from llmspell_testkit.provider import wire
+from llmspell_testkit.provider import anthropic, wire
 from llmspell_testkit.provider.http import SeenRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from llmspell_testkit.provider.fake import FakeProvider
     from llmspell_testkit.provider.http import Page
@@ -94,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._page(provider.pages[path])
             elif path == "/v1/models":
                 self._json(200, wire.models(provider.models))
-            elif isinstance(request.body, dict) and path == "/v1/chat/completions":
-                self._chat(request)
+            elif isinstance(request.body, dict) and path in wire.CHATS:
+                self._chat(request, of_anthropic=path == anthropic.PATH)
             elif isinstance(request.body, dict) and path == "/v1/embeddings":
                 self._embeddings(request)
             else:
@@ -119,23 +119,29 @@ class Handler(BaseHTTPRequestHandler):
         self._wait(page.latency_s)
         self._send(page.status, page.text.encode(), page.type, page.headers)
 
-    def _chat(self, request: SeenRequest) -> None:
+    def _chat(self, request: SeenRequest, *, of_anthropic: bool) -> None:
         number, reply = self.server.provider.take(request, embedding=False)
-        if self._done_already(reply):
+        refusal = anthropic.failed(reply) if of_anthropic else wire.failed(reply)
+        if self._done_already(reply, refusal):
             return
-        if request.body.get("stream"):
-            self._stream(reply, request, number)
-        else:
-            body = wire.completion(reply, request.body, number)
+        if not request.body.get("stream"):
+            write = anthropic.message if of_anthropic else wire.completion
+            body = write(reply, request.body, number)
             self._json(200, body, whole=reply.break_after is None)
+        elif of_anthropic:
+            events = anthropic.events(reply, request.body, number)
+            self._stream(((event["type"], json.dumps(event)) for event in events), reply, 2)
+        else:
+            chunks = wire.chunks(reply, request.body, number)
+            self._stream((("", text) for text in [*map(json.dumps, chunks), "[DONE]"]), reply, 0)
 
     def _embeddings(self, request: SeenRequest) -> None:
         _, reply = self.server.provider.take(request, embedding=True)
-        if not self._done_already(reply):
+        if not self._done_already(reply, wire.failed(reply)):
             body = wire.embeddings(reply, request.body)
             self._json(200, body, whole=reply.break_after is None)
 
-    def _done_already(self, reply: Reply) -> bool:
+    def _done_already(self, reply: Reply, refusal: dict[str, Any]) -> bool:
         """Wait as the reply says; send it, where it is no proper answer."""
         self._wait(reply.latency_s)
         if reply.break_after == 0:
@@ -145,25 +151,25 @@ class Handler(BaseHTTPRequestHandler):
         elif reply.status is not None:
             after = reply.retry_after_s
             headers = {} if after is None else {"Retry-After": f"{after:g}"}
-            self._json(reply.status, wire.failed(reply), headers)
+            self._json(reply.status, refusal, headers)
         else:
             return False
         return True
 
-    def _stream(self, reply: Reply, request: SeenRequest, number: int) -> None:
+    def _stream(self, events: Iterable[tuple[str, str]], reply: Reply, before: int) -> None:
+        """Send events; `before` of them come ahead of the first word."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for index, chunk in enumerate(wire.chunks(reply, request.body, number)):
-            if index == reply.break_after:
+        for index, (name, data) in enumerate(events):
+            if reply.break_after is not None and index == before + reply.break_after:
                 raise _BrokenOffError
-            self._event(json.dumps(chunk))
-        self._event("[DONE]")
+            self._event(f"event: {name}\ndata: {data}" if name else f"data: {data}")
         self.wfile.write(b"0\r\n\r\n")
 
     def _event(self, text: str) -> None:
-        data = f"data: {text}\n\n".encode()
+        data = f"{text}\n\n".encode()
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from llmspell_testkit.provider.reply import Reply
 
+CHATS = ("/v1/chat/completions", "/v1/messages")
+"""Where answers are asked for, in OpenAI's protocol and in Anthropic's."""
 CREATED = 1_700_000_000
 """When every answer says it was made, in seconds of Unix time."""
 _DIMENSIONS = 8
