@@ -91,14 +91,12 @@ async def _child(job: str, given: bytes, timeout_s: float) -> tuple[bytes, int |
     else:
         return data, code, False
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        _close_pipes(process)
+        _end(process)
         await _ended(process)
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Wait for a process that was killed, though the wait itself is cancelled."""
+    """Wait for the end of a process, though the wait itself is cancelled."""
     waiting = asyncio.ensure_future(process.wait())
     cancelled: asyncio.CancelledError | None = None
     while not waiting.done():
@@ -136,6 +134,6 @@ async def _read(stdout: asyncio.StreamReader) -> bytes:
     return b"".join(pieces)
 
 
-def _close_pipes(process: asyncio.subprocess.Process) -> None:
-    """Close what a child that was killed left open: an answer that nobody reads is not waited for."""
+def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it if it still runs, and close its pipes: an answer that nobody reads is not waited for."""
     process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way
