@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from llmspell_bridges.tools import ToolHandle, toolbox
 from llmspell_bridges.workflow import importing
 from llmspell_bridges.workflow.condition import Condition
+from llmspell_bridges.workflow.found import Checked, TooManyError
+from llmspell_bridges.workflow.near import near
 from llmspell_bridges.workflow.schemas import compared, schema_flaw
 from llmspell_bridges.workflow.step import RESERVED, name_flaw
 from llmspell_core import Builder, Handle
-from llmspell_core.signature import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from llmspell_bridges.workflow.flow import Flow
     from llmspell_bridges.workflow.step import Step
@@ -26,6 +28,8 @@ MAX_DEPTH = 8
 """How deep workflows may stand in workflows."""
 MAX_EXPRESSIONS = 2000
 """How many values all templates together may name: each takes half a millisecond to prepare."""
+_SCHEMAS_S = 2.0
+"""Processor time for the schemas of one workflow."""
 _FIELDS = ("output", "status", "error", "duration_s", "usage", "cost_usd", "attempts", "steps")
 """What a step's record has."""
 _BELONGS = {
@@ -36,31 +40,19 @@ _BELONGS = {
 _OF_WORKFLOWS = {"needs": "dag", "otherwise": "conditional", "on": "reactive"}
 
 
-class Checked(msgspec.Struct, kw_only=True):
-    """What was found, and the templates, compiled, by their source."""
-
-    errors: list[str] = []
-    warnings: list[str] = []
-    texts: dict[str, Any] = {}
-
-    def error(self, text: str) -> None:
-        """Keep an error, once."""
-        if text not in self.errors:
-            self.errors.append(text)
-
-
 async def check(flow: Flow, session: Session, inputs: Mapping[str, Any] | None) -> Checked:
     """Look for everything that is wrong with a workflow and those in it."""
     found = Checked()
-    sources: dict[str, str] = {}
-    _collect(flow, sources, found, 0)
-    if sources:
-        module = await importing.templates()
-        # in a thread: the templates of a large workflow take a second
-        await asyncio.to_thread(_compile, module, sources, found)
-    _check(flow, session, inputs, found)
-    if _has_schemas(flow):
-        await asyncio.to_thread(_check_schemas, flow, found)
+    with suppress(TooManyError):
+        sources: dict[str, str] = {}
+        _collect(flow, sources, found, 0)
+        if sources:
+            module = await importing.templates()
+            # in a thread: the templates of a large workflow take a second
+            await asyncio.to_thread(_compile, module, sources, found)
+        _check(flow, session, inputs, found)
+        if _has_schemas(flow):
+            await asyncio.to_thread(_check_schemas, flow, found, time.thread_time)
     return found
 
 
@@ -77,10 +69,10 @@ def _collect(flow: Flow, sources: dict[str, str], found: Checked, depth: int) ->
         found.error(f"workflows stand in workflows more than {MAX_DEPTH} deep")
         return
     if isinstance(flow.output, str):
-        sources.setdefault(flow.output, f"the output of `{flow.title}`")
+        sources.setdefault(flow.output, f"the output of `{flow.title[:80]}`")
     for step in flow.added:
         for text in (*_texts(step.prompt), *_texts(step.arguments), *_texts(step.inputs)):
-            sources.setdefault(text, f"the step `{step.name}`")
+            sources.setdefault(text, f"the step `{step.name[:80]}`")
         if _is_flow(step.workflow):
             _collect(step.workflow, sources, found, depth + 1)
 
@@ -118,16 +110,19 @@ def _check(flow: Flow, session: Session, inputs: Mapping[str, Any] | None, found
     if flaw:
         found.error(flaw)
     if not flow.added:
-        found.error(f"the workflow `{flow.title}` has no steps")
-    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        found.error(f"two steps are called `{name[:80]}`")
+        found.error(f"the workflow `{flow.title[:80]}` has no steps")
+    for name, count in Counter(names).items():
+        if count > 1:
+            found.error(f"two steps are called `{name[:80]}`")
     for text in flow.flaws():
         found.error(text)
     for step in flow.added:
         _check_step(flow, step, session, inputs, found)
     _check_ends(flow, set(names), inputs, found)
     if flow.name == "conditional" and flow.added and not any(it.otherwise for it in flow.added):
-        found.warnings.append(f"`{flow.title}` has no `otherwise`: it may take no branch at all")
+        found.warnings.append(
+            f"`{flow.title[:80]}` has no `otherwise`: it may take no branch at all"
+        )
     shadowed = sorted({*(inputs or {})} & {*names})
     for name in shadowed:
         found.warnings.append(f"the input `{name}` cannot be seen: a step has its name")
@@ -137,7 +132,7 @@ def _check_ends(
     flow: Flow, names: set[str], inputs: Mapping[str, Any] | None, found: Checked
 ) -> None:
     if isinstance(flow.output, str) and flow.output in found.texts:
-        _names(flow, flow.output, names, f"the output of `{flow.title}`", inputs, found)
+        _names(flow, flow.output, names, f"the output of `{flow.title[:80]}`", inputs, found)
     elif flow.output is not None and not isinstance(flow.output, str):
         found.error("`output` is a template, such as `{{report.output}}`")
     if isinstance(flow.until, Condition):
@@ -196,7 +191,7 @@ def _work(step: Step, session: Session) -> Iterator[str]:
         if isinstance(step.tool, str):
             known = toolbox(session).names()
             if step.tool not in known:
-                yield f"unknown tool `{step.tool[:80]}`{nearest(step.tool[:80], known)}"
+                yield f"unknown tool `{step.tool[:80]}`{near(step.tool, known)}"
         elif not isinstance(step.tool, ToolHandle):
             yield "`tool` is a tool's name, or a tool"
     elif step.kind == "workflow" and not _is_flow(step.workflow):
@@ -224,13 +219,13 @@ def _names(  # noqa: PLR0917 - what a name is compared with
             if name not in sees:
                 found.error(f"{where} refers to `{name}`, which has not ended when it begins")
             elif rest and rest[0] not in _FIELDS:
-                found.error(f"{where}: `{name}` has no `{rest[0][:80]}`{nearest(rest[0], _FIELDS)}")
+                found.error(f"{where}: `{name}` has no `{rest[0][:80]}`{near(rest[0], _FIELDS)}")
         elif known is not None:
             if name not in known:
-                hint = nearest(name, sorted({*known, *steps}))
+                hint = near(name, sorted({*known, *steps}))
                 found.error(f"{where}: `{name[:80]}` is no step, and no input{hint}")
         elif rest and rest[0] in _FIELDS:
-            found.error(f"{where}: `{name[:80]}` is no step{nearest(name, sorted(steps))}")
+            found.error(f"{where}: `{name[:80]}` is no step{near(name, sorted(steps))}")
 
 
 def _condition(
@@ -241,22 +236,29 @@ def _condition(
     if name is None:
         return
     if name not in steps:
-        found.error(f"{where}: `{name[:80]}` is no step{nearest(name[:80], steps)}")
+        found.error(f"{where}: `{name[:80]}` is no step{near(name, steps)}")
     elif name not in sees:
         found.error(f"{where} refers to `{name}`, which has not ended by then")
 
 
-def _check_schemas(flow: Flow, found: Checked) -> None:
-    """Check each schema, and that what one step gives fits what the next takes."""
+def _check_schemas(flow: Flow, found: Checked, clock: Callable[[], float]) -> None:
+    """Check each schema, and that what one step gives fits what the next takes.
+
+    `clock` tells the processor time of the thread that this runs in, in seconds.
+    """
+    deadline_s = clock() + _SCHEMAS_S
     steps = {step.name: step for step in flow.added}
-    schemas = [(flow.input_schema, f"`input_schema` of `{flow.title}`")]
+    schemas = [(flow.input_schema, f"`input_schema` of `{flow.title[:80]}`")]
     for step in flow.added:
-        schemas += [(step.input_schema, f"the step `{step.name}`: `input_schema`")]
-        schemas += [(step.output_schema, f"the step `{step.name}`: `output_schema`")]
+        schemas += [(step.input_schema, f"the step `{step.name[:80]}`: `input_schema`")]
+        schemas += [(step.output_schema, f"the step `{step.name[:80]}`: `output_schema`")]
     for schema, where in schemas:
         flaw = None if schema is None else schema_flaw(schema)
         if flaw:
             found.error(f"{where}: {flaw}")
+            return
+        if clock() > deadline_s:
+            found.error(f"the schemas of `{flow.title[:80]}` take too long to check")
             return
     for step in flow.added:
         before = [steps[name] for name in flow.before(step) if name in steps]
@@ -268,7 +270,7 @@ def _check_schemas(flow: Flow, found: Checked) -> None:
             elif wrong:
                 found.warnings.append(text.replace("does not", "may not"))
         if _is_flow(step.workflow):
-            _check_schemas(step.workflow, found)
+            _check_schemas(step.workflow, found, clock)
 
 
 def _is_flow(value: Any) -> bool:

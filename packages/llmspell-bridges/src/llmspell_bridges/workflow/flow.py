@@ -6,16 +6,27 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from msgspec import Meta
+
 from llmspell_bridges.retry import RetryPolicy  # noqa: TC001 - a hint that is read at run time
-from llmspell_bridges.workflow.check import Checked, check
+from llmspell_bridges.workflow.check import check
 from llmspell_bridges.workflow.describe import describe
-from llmspell_bridges.workflow.step import MAX_STEPS, OnError, Seconds, Step, condition, source
+from llmspell_bridges.workflow.step import (
+    MAX_STEPS,
+    OnError,
+    Seconds,
+    Step,
+    condition,
+    kind_of,
+    source,
+)
 from llmspell_core import Builder, Callback, CallContext, ValidationError, method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmspell_bridges.workflow.bridge import WorkflowBridge
+    from llmspell_bridges.workflow.found import Checked
 
 Name = Annotated[str, "What errors, progress and templates call it"]
 Text = Annotated[str | None, "What it is for"]
@@ -24,7 +35,7 @@ InputSchema = Annotated[dict[str, Any] | None, "JSON Schema that its inputs must
 Checkpoint = Annotated[bool, "Keep what each step gave, so that `resume` can go on after a crash"]
 Timeout = Annotated[Seconds | None, "Seconds for all of it"]
 Inputs = Annotated[dict[str, Any] | None, "What templates name: `{{topic}}` is `topic`"]
-Concurrency = Annotated[int | None, "The most steps at once; 100 by default"]
+Concurrency = Annotated[Annotated[int, Meta(ge=1)] | None, "The most steps at once; 100 by default"]
 
 _RESULT = "`name`, `status`, `steps` by name, `output`, `usage`, `cost_usd`, `duration_s`, `id`"
 _EVENTS = "Events with `type`: started, step_started, step_retried, step_finished, …; at last end"
@@ -52,6 +63,7 @@ class Flow(Builder):
 
     def _take(self, **given: Any) -> None:
         self.added: list[Step] = []
+        self._places: dict[str, int] = {}
         for name, value in given.items():
             setattr(self, name, value)
 
@@ -89,6 +101,7 @@ class Flow(Builder):
         where = f"{self.where}:add_step"
         step = Step(
             name=name,
+            kind=kind_of(agent=agent, tool=tool, run=run, workflow=workflow),
             agent=agent,
             prompt=prompt,
             tool=tool,
@@ -108,6 +121,7 @@ class Flow(Builder):
             output_schema=output_schema,
             conversation=conversation,
         )
+        self._places.setdefault(name, len(self.added))
         self.added.append(step)
 
     @method(example={"inputs": {"topic": "owls"}}, returns=_RESULT)
@@ -154,8 +168,8 @@ class Flow(Builder):
         return await check(self, ctx.session, inputs)
 
     def place(self, step: Step) -> int:
-        """Count the steps before this one."""
-        return next(index for index, each in enumerate(self.added) if each is step)
+        """Count the steps before this one; of those with the same name, the first counts."""
+        return self._places[step.name]
 
     def sees(self, step: Step) -> set[str]:
         """Name the steps that have ended when `step` begins: what it may refer to."""

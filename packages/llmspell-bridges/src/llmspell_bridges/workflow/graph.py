@@ -115,10 +115,17 @@ async def outermost(work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, 
 
 
 async def _node(run: Run, step: Step, state: State) -> State:
-    run.absorb(state.get("steps", {}))
-    run.iteration = state.get("iteration", 0)
+    _learn(run, state)
     async with run.gate:
         return {"steps": {step.name: await take(run, step)}}
+
+
+def _learn(run: Run, state: State) -> None:
+    """Let the first node that runs here learn what ran before a crash; the others see it happen."""
+    if not run.begun:
+        run.begun = True
+        run.absorb(state.get("steps", {}))
+    run.iteration = state.get("iteration", 0)
 
 
 def _graph(run: Run) -> Any:
@@ -163,7 +170,7 @@ def _loop(run: Run, saver: Any) -> Any:
     flow = run.flow
 
     async def count(state: State) -> State:
-        run.absorb(state.get("steps", {}))
+        _learn(run, state)
         run.iteration = iteration = state.get("iteration", 0) + 1
         if flow.until is not None:
             done = await asked(run, flow.until, "`until`", iteration)

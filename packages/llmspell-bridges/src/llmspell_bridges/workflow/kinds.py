@@ -16,10 +16,10 @@ from llmspell_bridges.workflow.flow import (
     Text,
     Timeout,
 )
+from llmspell_bridges.workflow.near import MOST_ERRORS, near
 from llmspell_bridges.workflow.order import ancestors, cycle
 from llmspell_bridges.workflow.reactive_flow import Reactive, Until
 from llmspell_bridges.workflow.step import condition
-from llmspell_core.signature import nearest
 
 if TYPE_CHECKING:
     from llmspell_bridges.workflow.step import Step
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Aggregate = Annotated[Any, "`map`, `list`, a template, or a function of the inputs and the steps"]
 Iterations = Annotated[Annotated[int, Meta(ge=1, le=10_000)], "The most rounds"]
 _BY_NAME = ("list", "map")
+MAX_NEEDS = 20_000
+"""How many arrows a graph may have."""
 
 
 class Sequential(Flow):
@@ -145,12 +147,12 @@ class Conditional(Flow):
     def flaws(self) -> list[str]:
         """Say what each branch needs."""
         found = [
-            f"the branch `{step.name}` needs a `when`, or `otherwise = true`"
+            f"the branch `{step.name[:80]}` needs a `when`, or `otherwise = true`"
             for step in self.added
             if step.when is None and not step.otherwise
         ]
         found += [
-            f"the branch `{step.name}` has both `when` and `otherwise`"
+            f"the branch `{step.name[:80]}` has both `when` and `otherwise`"
             for step in self.added
             if step.when is not None and step.otherwise
         ]
@@ -201,6 +203,7 @@ class Dag(Flow):
     """A graph: each step runs as soon as all that it needs have ended."""
 
     name = "dag"
+    _ancestors: dict[str, set[str]] | None = None
 
     def __init__(  # noqa: D107 - the class says it
         self,
@@ -225,7 +228,9 @@ class Dag(Flow):
 
     def sees(self, step: Step) -> set[str]:
         """Name the steps that it needs, and what those need."""
-        return ancestors({each.name: each.needs or [] for each in self.added}, step.name)
+        if self._ancestors is None:
+            self._ancestors = ancestors({each.name: each.needs or [] for each in self.added})
+        return self._ancestors.get(step.name, set())
 
     def before(self, step: Step) -> list[str]:
         """Name the steps that it needs."""
@@ -233,16 +238,19 @@ class Dag(Flow):
 
     def flaws(self) -> list[str]:
         """Find needs that are no steps, and steps that would wait for each other."""
-        names = [step.name for step in self.added]
+        if sum(len(step.needs or ()) for step in self.added) > MAX_NEEDS:
+            return [f"its steps need more than {MAX_NEEDS} others"]
+        names = dict.fromkeys(step.name for step in self.added)
+        missing = [
+            (it.name, need) for it in self.added for need in it.needs or () if need not in names
+        ]
         found = [
-            f"`{step.name}` needs `{need[:80]}`, which is no step{nearest(need[:80], names)}"
-            for step in self.added
-            for need in step.needs or ()
-            if need not in names
+            f"`{name[:80]}` needs `{need[:80]}`, which is no step{near(need, names)}"
+            for name, need in missing[:MOST_ERRORS]
         ]
         circle = cycle({step.name: step.needs or [] for step in self.added})
         if circle:
-            found.append(f"these steps wait for each other: {' → '.join(circle)}")
+            found.append(f"these steps wait for each other: {' → '.join(circle[:20])}")
         return found
 
 

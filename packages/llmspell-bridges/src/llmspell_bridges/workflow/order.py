@@ -19,18 +19,17 @@ def cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return []
 
 
-def ancestors(needs: Mapping[str, Sequence[str]], name: str) -> set[str]:
-    """Name everything that `name` waits for, at whatever distance."""
-    found: set[str] = set()
-    open_ = list(needs.get(name, ()))
-    while open_:
-        each = open_.pop()
-        if each not in found:
-            found.add(each)
-            open_ += needs.get(each, ())
-    return found
-
-
-def in_order(needs: Mapping[str, Sequence[str]]) -> list[str]:
-    """List the steps so that each comes after what it needs; there is no cycle."""
-    return list(TopologicalSorter(needs).static_order())
+def ancestors(needs: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """Name, for each step, everything that it waits for, at whatever distance; none where there is a cycle."""
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError:
+        return {}
+    place = {name: index for index, name in enumerate(order)}
+    masks: dict[str, int] = {}  # as bits: a graph of a thousand steps has a million pairs
+    for name in order:
+        mask = 0
+        for need in needs.get(name, ()):
+            mask |= masks.get(need, 0) | 1 << place[need]
+        masks[name] = mask
+    return {name: {it for it in order if masks[name] >> place[it] & 1} for name in order}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from llmspell_bridges.workflow.flow import Flow, InputSchema, Name, Text, Timeout
+from llmspell_bridges.workflow.near import MOST_ERRORS, near
 from llmspell_bridges.workflow.order import cycle
 from llmspell_bridges.workflow.step import condition
-from llmspell_core.signature import nearest
 
 if TYPE_CHECKING:
     from llmspell_bridges.workflow.step import Step
@@ -53,15 +53,15 @@ class Reactive(Flow):
 
     def flaws(self) -> list[str]:
         """Find steps that wait for nothing, and circles of steps that would never end."""
-        names = [step.name for step in self.added]
-        found = [f"the step `{it.name}` needs an `on`" for it in self.added if it.on is None]
+        names = dict.fromkeys(step.name for step in self.added)
+        found = [f"the step `{it.name[:80]}` needs an `on`" for it in self.added if it.on is None]
         after = {it.name: [it.on.step] for it in self.added if it.on and it.on.step}
+        missing = [(name, need) for name, (need,) in after.items() if need not in names]
         found += [
-            f"`{name}` waits for `{need[:80]}`, which is no step{nearest(need[:80], names)}"
-            for name, (need,) in after.items()
-            if need not in names
+            f"`{name[:80]}` waits for `{need[:80]}`, which is no step{near(need, names)}"
+            for name, need in missing[:MOST_ERRORS]
         ]
         circle = cycle({name: after.get(name, []) for name in names})
         if circle:
-            found.append(f"these steps set each other off: {' → '.join(circle)}")
+            found.append(f"these steps set each other off: {' → '.join(circle[:20])}")
         return found

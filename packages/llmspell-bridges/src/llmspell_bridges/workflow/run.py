@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 import msgspec
 
 from llmspell_bridges.agent.totals import Totals, current
+from llmspell_bridges.workflow.data import Weight, as_data, weight
 from llmspell_core import WorkflowError
-from llmspell_core.values import TextRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -51,22 +51,25 @@ class Run:
         session: Session,
         inputs: Mapping[str, Any],
         emit: Emit | None,
-        saver: Any = None,
+        outer: Run | None = None,
     ) -> None:
         """Start with no step done; `texts` are the compiled templates, by their source."""
         self.flow = flow
         self.texts = texts
         self.session = session
         self.inputs = {name: as_data(value) for name, value in inputs.items()}
-        self.saver = saver
+        self.saver: Any = None if outer is None else outer.saver
+        self.held: Weight = Weight() if outer is None else outer.held
         self.steps: dict[str, Record] = {}
         self.iteration = 0
         self.finished = True
+        self.begun = False
         self.totals = Totals(current.get())
         self.conversations: dict[str, list[Any]] = {}
         self.turns: dict[str, asyncio.Lock] = {}
         self.gate = asyncio.Semaphore(flow.max_concurrency or DEFAULT_CONCURRENCY)
         self._emit = emit
+        self._weights: dict[str, int] = {}
         self._own: dict[
             int, Record
         ] = {}  # holds them: a number belongs to an object while it lives
@@ -74,7 +77,7 @@ class Run:
 
     def within(self, flow: Flow, inputs: Mapping[str, Any]) -> Run:
         """Make the run of a workflow that stands in a step of this one."""
-        return Run(flow, self.texts, self.session, inputs, self._emit, self.saver)
+        return Run(flow, self.texts, self.session, inputs, self._emit, self)
 
     def begin(self) -> None:
         """Start the clock."""
@@ -91,6 +94,8 @@ class Run:
     def seen(self, step: Step) -> dict[str, Record]:
         """Show a step the records of those that it may refer to."""
         sees = self.flow.sees(step)
+        if not sees:
+            return {}
         return {name: public(it) for name, it in self.steps.items() if name in sees}
 
     def values(self, steps: Mapping[str, Record], event: Any = None) -> dict[str, Any]:
@@ -109,6 +114,21 @@ class Run:
             return self.inputs
         outputs = {name: self.steps[name].get("output") for name in before}
         return outputs[before[0]] if len(before) == 1 else outputs
+
+    def weigh(self, name: str, output: Any) -> None:
+        """Count what a step gave; what it gave before, in a loop, counts no more.
+
+        Raises:
+            WorkflowError: all steps together gave too much.
+        """
+        now = weight(output)
+        self.held.add(now - self._weights.get(name, 0))
+        self._weights[name] = now
+
+    def release(self) -> None:
+        """Count what the steps gave no more: the run is over, and was within another."""
+        self.held.add(-sum(self._weights.values()))
+        self._weights.clear()
 
     def keep(self, name: str, record: Record) -> Record:
         """Keep what came of a step that ran here."""
@@ -199,8 +219,10 @@ class Run:
         return {"usage": usage, "cost_usd": None if cost is None else cost + sum(costs)}
 
 
-def public(record: Mapping[str, Any]) -> dict[str, Any]:
+def public(record: Record) -> Record:
     """Leave out what only a checkpoint has."""
+    if _KEPT not in record:
+        return record
     return {name: value for name, value in record.items() if name != _KEPT}
 
 
@@ -209,21 +231,3 @@ def _check(name: Any, record: Any) -> None:
         msgspec.convert({name: record}, dict[str, _Kept], strict=True)
     except msgspec.ValidationError as error:
         raise WorkflowError(f"the checkpoint is damaged: start anew ({error})") from None
-
-
-def as_data(value: Any) -> Any:
-    """Turn text records into their texts, and refuse what is no data.
-
-    Raises:
-        WorkflowError: there is a function or an object in it.
-    """
-    if isinstance(value, TextRecord):
-        return str(value)
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return value
-    if isinstance(value, list):
-        return [as_data(item) for item in value]
-    if isinstance(value, dict):
-        return {name: as_data(item) for name, item in value.items()}
-    what = getattr(value, "type", None) or getattr(type(value), "type_name", type(value).__name__)
-    raise WorkflowError(f"steps give and take data, no functions or objects: got a {what}")

@@ -11,6 +11,8 @@ from llmspell_core import ValidationError
 
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _DEEPEST = 32
+_MOST_PAIRS = 10_000
+"""How many values of enumerations are compared."""
 
 
 def schema_flaw(schema: dict[str, Any]) -> str | None:
@@ -90,7 +92,9 @@ def _properties(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _enumerated(gives: dict[str, Any], takes: dict[str, Any], path: str) -> str | None:
     given, taken = _values(gives), _values(takes)
-    if given is None or taken is None or any(value in taken for value in given):
+    if given is None or taken is None or len(given) * len(taken) > _MOST_PAIRS:
+        return None
+    if any(value in taken for value in given):
         return None
     return f"at `{path}` no value that is given is one that is taken"
 

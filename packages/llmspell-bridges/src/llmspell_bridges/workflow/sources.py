@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.fs.settings import FsSettings
 from llmspell_bridges.policy.paths import PathPolicy
-from llmspell_bridges.workflow.run import as_data
+from llmspell_bridges.workflow.data import as_data
 from llmspell_core import Callback, FileSystemError, UnsupportedError, ValidationError
 
 if TYPE_CHECKING:

@@ -58,6 +58,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step; whether it makes sense beside the others is `check`'s business."""
 
     name: str
+    kind: Kind
     agent: Any = None
     prompt: str | None = None
     tool: Any = None
@@ -78,12 +79,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str = "own"
 
     @property
-    def kind(self) -> Kind:
-        """What it does; "none" where the script gave nothing, or too much."""
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
-        return given[0] if len(given) == 1 else "none"
-
-    @property
     def gives(self) -> dict[str, Any] | None:
         """The schema of what it gives, where one is known."""
         if self.output_schema is None and self.kind == "agent":
@@ -92,6 +87,12 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             )
             return schema
         return self.output_schema
+
+
+def kind_of(**given: Any) -> Kind:
+    """Say what a step does: the one of `KINDS` that was given; "none" for nothing, or too much."""
+    found = [kind for kind in KINDS if given[kind] is not None]
+    return found[0] if len(found) == 1 else "none"
 
 
 def name_flaw(name: str) -> str | None:

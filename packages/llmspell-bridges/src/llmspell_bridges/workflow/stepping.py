@@ -11,7 +11,7 @@ from llmspell_bridges import retry
 from llmspell_bridges.agent.totals import Totals, current
 from llmspell_bridges.tools import toolbox
 from llmspell_bridges.workflow.condition import Condition
-from llmspell_bridges.workflow.run import as_data
+from llmspell_bridges.workflow.data import as_data
 from llmspell_bridges.workflow.schemas import fits
 from llmspell_core import (
     BudgetError,
@@ -99,6 +99,7 @@ class _Taking:
                 step.retry, self._attempt, may_retry=self._may_retry, sleep=self._before_next
             )
         output = as_data(output)
+        self.run.weigh(step.name, [output, self.extra])
         if step.gives is not None:
             await fits(step.gives, output, f"what `{step.name}` gave")
         return output
@@ -147,7 +148,10 @@ class _Taking:
         inner = run.within(step.workflow, inputs)
         from llmspell_bridges.workflow.graph import invoke  # it imports this module
 
-        result = await invoke(inner)
+        try:
+            result = await invoke(inner)
+        finally:
+            inner.release()  # what it gave counts as this step's
         self.extra["steps"] = result["steps"]
         return result.get("output")
 
@@ -172,9 +176,11 @@ class _Taking:
         return answer.fields.get("data", str(answer))
 
     def _filled(self, value: Any, values: dict[str, Any]) -> Any:
-        from llmspell_bridges.workflow.template import fill  # what is compiled by now was imported
+        if not self.run.texts:
+            return value
+        from llmspell_bridges.workflow.template import Filler  # what is compiled was imported
 
-        return fill(value, self.run.texts, values)
+        return Filler(self.run.texts, values).fill(value)
 
     # -- what came of it ------------------------------------------------------------------
 
@@ -215,6 +221,7 @@ class _Taking:
         if step.on_error == "fallback":
             try:
                 output = as_data(await self._fallback(told))
+                self.run.weigh(step.name, output)
             except Exception as second:
                 if isinstance(second, _ENDS) or session.fatal is not None:
                     raise

@@ -216,15 +216,36 @@ def _evaluated(template: Any, values: Mapping[str, Any]) -> Any:
     return found
 
 
-def fill(value: Any, texts: Mapping[str, Template], values: Mapping[str, Any]) -> Any:
-    """Fill in every template in a value; `texts` are those that were compiled, by their source."""
-    if isinstance(value, str):
-        return texts[value].value(values) if value in texts else value
-    if isinstance(value, list):
-        return [fill(item, texts, values) for item in value]
-    if isinstance(value, dict):
-        return {key: fill(item, texts, values) for key, item in value.items()}
-    return value
+class Filler:
+    """Fills in every template in a value; `texts` are those that were compiled, by their source."""
+
+    def __init__(self, texts: Mapping[str, Template], values: Mapping[str, Any]) -> None:
+        """Take what the templates may name."""
+        self._texts = texts
+        self._values = values
+        self._chars = 0
+
+    def fill(self, value: Any) -> Any:
+        """Return `value` with its templates filled in.
+
+        Raises:
+            WorkflowError: one of them cannot be, or all together become too long.
+        """
+        if isinstance(value, str):
+            return self._filled(value) if value in self._texts else value
+        if isinstance(value, list):
+            return [self.fill(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        return value
+
+    def _filled(self, source: str) -> Any:
+        found = self._texts[source].value(self._values)
+        self._chars += len(found) if isinstance(found, str) else 0
+        if self._chars > MAX_RESULT_CHARS:
+            text = f"the templates together become longer than {MAX_RESULT_CHARS:,} characters"
+            raise WorkflowError(text)
+        return found
 
 
-__all__ = ["BadTemplateError", "Template", "fill"]
+__all__ = ["BadTemplateError", "Filler", "Template"]
