@@ -25,6 +25,10 @@ HOLD = {
     "lua": 'mcp.connect("shelf") print("ready") util.sleep(600000)',
     "js": 'await mcp.connect("shelf"); console.log("ready"); await util.sleep(600000)',
 }
+LOOP = {
+    "lua": 'mcp.connect("shelf") print("ready") while true do end',
+    "js": 'await mcp.connect("shelf"); console.log("ready"); while (true);',
+}
 STUBBORN = f"""
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -114,21 +118,21 @@ def test_a_header_declares_its_servers(configured: Cli) -> None:
 
 
 @pytest.mark.parametrize("language", HOLD)
-@pytest.mark.parametrize("ending", ["timeout", "interrupt", "terminate"])
+@pytest.mark.parametrize("ending", ["limit", "interrupt", "terminate"])
 def test_a_server_ends_with_the_command(cli: Cli, language: str, ending: str) -> None:
     """Whatever ends the run: a stubborn server and what it has started end as well."""
     cli.env["LLMSPELL_CONFIG_DIR"] = str(cli.folder / ".config")
     configure(cli, str(cli.write("stubborn.py", STUBBORN)))
-    cli.write(f"hold.{language}", HOLD[language])
-    more = ["--timeout=1s"] if ending == "timeout" else []
+    cli.write(f"hold.{language}", (LOOP if ending == "limit" else HOLD)[language])
+    more = ["--cpu=1s"] if ending == "limit" else []
     with cli.start("run", f"hold.{language}", "--allow-mcp", *more) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         pids = [int(pid) for pid in (cli.folder / "pids").read_text().split()]
-        if ending != "timeout":
+        if ending != "limit":
             child.send_signal(signal.SIGINT if ending == "interrupt" else signal.SIGTERM)
         child.communicate(timeout=30)
-    assert child.returncode == {"timeout": 5, "interrupt": 130, "terminate": 143}[ending]
+    assert child.returncode == {"limit": 5, "interrupt": 130, "terminate": 143}[ending]
     for pid in pids:
         wait_until_gone(pid)
 
