@@ -59,6 +59,7 @@ def test_the_contract_has_its_topics() -> None:
         "syntax",
         "includes",
         "declined",
+        "performance",
     }
 
 

@@ -1,6 +1,6 @@
 """What a contract asks of an engine beyond single cases: each check is named, and takes plain values.
 
-They are functions of a module, so that a process of its own can run them: see `child`.
+`performance.ratio` is one that answers. They are functions of a module, so that a process of its own can run them: see `child`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import LlmspellError, UnsupportedError
 from llmspell_testkit.host import probing
+from llmspell_testkit.performance import ratio
 from llmspell_testkit.probe import ContractBridge
 from llmspell_testkit.tagged import differences
 
@@ -149,6 +150,7 @@ async def after_a_failure(engine: ScriptEngine, *, failing: str, source: str, re
 
 
 CHECKS: dict[str, Check] = {
-    check.__name__: check for check in (limit, bridge, file, many, seed, cancelled, after_a_failure)
+    check.__name__: check
+    for check in (limit, bridge, file, many, seed, cancelled, after_a_failure, ratio)
 }
 """The checks by name."""

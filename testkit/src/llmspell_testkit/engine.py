@@ -16,36 +16,28 @@ The whole of a third party's test file::
 from __future__ import annotations
 
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from llmspell_core.engine import CAPABILITIES, EngineConfig, ScriptEngine
 from llmspell_testkit.checks import CheckError
 from llmspell_testkit.loader import load_cases, load_wordless, with_sources
+from llmspell_testkit.performance import MEASURES, verdict
+from llmspell_testkit.rules import needing, rule
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from llmspell_testkit.case import Case
     from llmspell_testkit.host import Host
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
-SETTINGS = frozenset({"engine", "configs", "sources", "case_files", "known_failures", "version"})
+SETTINGS = frozenset(
+    {"engine", "configs", "sources", "case_files", "known_failures", "version", "ratios"}
+)
 """What a subclass of `EngineContract` may set; everything else is the contract's own."""
-
-
-def needing(*capabilities: str) -> Callable[[F], F]:
-    """Leave a test of the contract out where the engine declines one of `capabilities`."""
-
-    def mark(test: F) -> F:
-        test.__dict__["contract_needs"] = capabilities
-        return test
-
-    return mark
 
 
 class EngineContract:
@@ -56,7 +48,8 @@ class EngineContract:
     the packaged cases have Lua and JavaScript. `case_files` adds cases of your own.
     `known_failures` maps a case id to the reason why it fails today: it is strict, so an id that no
     case has fails, and so does a case that passes. `version` is an older version of the contract to
-    be held to.
+    be held to. `ratios` state how fast the engine is, by the names of
+    `performance.MEASURES`, with the isolation before it where that matters (``inproc-call``).
 
     Nothing else can be overridden. Pin the testkit to a minor version: a new one may add cases.
     """
@@ -67,6 +60,7 @@ class EngineContract:
     case_files: ClassVar[Sequence[Path]] = ()
     known_failures: ClassVar[Mapping[str, str]] = {}
     version: ClassVar[str | None] = None
+    ratios: ClassVar[Mapping[str, float]] = {}
     _read: ClassVar[dict[str, Case]]
 
     def __init_subclass__(cls) -> None:
@@ -106,6 +100,11 @@ class EngineContract:
     def wordless(cls) -> set[str]:
         """Name the cases of `refusals` that the language has no words for, as its overlay says."""
         return set() if cls.sources is None else load_wordless(cls.sources, cls._all())
+
+    @classmethod
+    def is_own(cls, case: Case) -> bool:
+        """Say whether a case came with `case_files`: it belongs to the suite of the language."""
+        return case.id not in load_cases(version=cls.version)
 
     @classmethod
     def _all(cls) -> dict[str, Case]:
@@ -183,6 +182,7 @@ class EngineContract:
             pytest.fail(f"case `{name}` has no source in this language", pytrace=False)
         return case, source
 
+    @rule("limits#setting-limits")
     def test_a_limit_is_held_or_refused(self, contract_host: Host, contract_limit: str) -> None:
         """A limit is taken where the engine claims it, and refused where it declines.
 
@@ -190,10 +190,12 @@ class EngineContract:
         """
         self._check(contract_host, "limit", capability=contract_limit)
 
+    @rule("README#capabilities")
     def test_capabilities_are_documented(self) -> None:
         """Every capability is one that `CAPABILITIES` explains. If this fails, it is misspelt."""
         assert self.engine.info.capabilities <= set(CAPABILITIES)
 
+    @rule("README#what-an-engine-says-of-itself")
     def test_info_is_complete(self) -> None:
         """The engine has a name, a language, a version and suffixes. If this fails, no CLI finds it."""
         info = self.engine.info
@@ -203,6 +205,7 @@ class EngineContract:
         assert info.suffixes
         assert all(suffix.startswith(".") for suffix in info.suffixes)
 
+    @rule("README#known-failures")
     def test_known_failures_are_cases(self) -> None:
         """Every known failure is a case that some configuration runs. If this fails, remove it."""
         cases = self._all()
@@ -217,6 +220,7 @@ class EngineContract:
         unused = sorted(set(self.known_failures) - run - self.wordless())
         assert not unused, f"known_failures names cases that are declined: {', '.join(unused)}"
 
+    @rule("calls#bridges-come-and-go")
     def test_a_bridge_comes_and_goes(self, contract_host: Host) -> None:
         """A registered bridge can be called, and an unregistered one is gone.
 
@@ -225,6 +229,7 @@ class EngineContract:
         case, source = self._example("calls-add")
         self._check(contract_host, "bridge", source=source, result=case.expect.result)
 
+    @rule("scripts#files")
     def test_a_file_runs(self, contract_host: Host, tmp_path: Path) -> None:
         """A file of the engine's suffix runs, with parameters.
 
@@ -236,6 +241,7 @@ class EngineContract:
         result = case.expect.result
         self._check(contract_host, "file", path=str(file), params=case.params, result=result)
 
+    @rule("concurrency#runs-at-once")
     def test_many_runs_at_once(self, contract_host: Host) -> None:
         """Ten scripts that run at once each get their own result.
 
@@ -244,6 +250,7 @@ class EngineContract:
         _, source = self._example("params-seen-by-a-bridge")
         self._check(contract_host, "many", source=source)
 
+    @rule("stdlib#chance")
     @needing("stdlib")
     def test_a_seed_repeats_a_run(self, contract_host: Host) -> None:
         """The same seed gives the same chance, another seed another.
@@ -253,6 +260,7 @@ class EngineContract:
         _, source = self._example("stdlib-chance")
         self._check(contract_host, "seed", source=source)
 
+    @rule("limits#cancelling")
     def test_a_cancelled_run_ends_its_calls(self, contract_host: Host) -> None:
         """Cancelling a run from outside cancels the calls it has open.
 
@@ -261,6 +269,7 @@ class EngineContract:
         _, source = self._example("limits-endless-waiting")
         self._check(contract_host, "cancelled", source=source)
 
+    @rule("sandbox#runs")
     def test_a_failure_leaves_nothing(self, contract_host: Host) -> None:
         """A run that failed leaves nothing to the next one on the same engine.
 
@@ -270,3 +279,22 @@ class EngineContract:
         case, source = self._example("calls-add")
         result = case.expect.result
         self._check(contract_host, "after_a_failure", failing=failing, source=source, result=result)
+
+    @rule("README#performance")
+    def test_performance(self, contract_host: Host, contract_measure: str) -> None:
+        """The engine is as fast as it states, against a control in the same run.
+
+        If this fails, something became many times slower.
+        """
+        _, source = self._example(MEASURES[contract_measure].case)
+        _, empty = self._example("values-nothing")
+        found = contract_host.check(
+            "ratio", deadline_s=60.0, measure=contract_measure, source=source, empty=empty
+        )
+        wrong = verdict(contract_measure, found, self._stated(contract_host, contract_measure))
+        if wrong is not None:
+            pytest.fail(f"{self.engine.info.name}: {wrong}", pytrace=False)
+
+    def _stated(self, host: Host, measure: str) -> float | None:
+        """Find what the engine states for a measure: at this isolation, else at any."""
+        return self.ratios.get(f"{host.config.isolation}-{measure}", self.ratios.get(measure))

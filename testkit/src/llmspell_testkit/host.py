@@ -53,6 +53,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 class Host(Protocol):
     """What holds an engine for a class of tests: in this process, or in another."""
 
+    config: EngineConfig
+
     def run(self, case: Case, source: str) -> Outcome:
         """Run one case and tell all that can be seen of it."""
 

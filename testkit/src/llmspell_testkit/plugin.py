@@ -1,7 +1,7 @@
 """The testkit's pytest plugin: it turns an `EngineContract` or a `HostileContract` into tests.
 
-Nothing of the testkit is imported before a contract is collected: every pytest run of an
-environment that has the testkit installed loads this file.
+Nothing of the testkit but its rules is imported before a contract is collected: every pytest run of
+an environment that has the testkit installed loads this file.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmspell_testkit.rules import SUITES, suite_of_item
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.host import Host
@@ -24,8 +26,19 @@ LEFT_OUT = "contract_left_out"
 _declined = pytest.StashKey[dict[str, int]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run ask for what takes long."""
+    parser.getgroup("llmspell").addoption(
+        "--contract-performance",
+        action="store_true",
+        help="run the performance suite of the engine contracts, too",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of declined cases."""
+    """Register the markers of declined cases and of the suites."""
+    for name, what in SUITES.items():
+        config.addinivalue_line("markers", f"{name}: {what}")
     text = f"{DECLINED}(capabilities): the engine declines what this case needs"
     config.addinivalue_line("markers", text)
     config.addinivalue_line("markers", f"{LEFT_OUT}: there is nothing to test")
@@ -59,6 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         _each(metafunc, "contract_refusal", _refusals(contract))
     elif "contract_limit" in metafunc.fixturenames:
         _each(metafunc, "contract_limit", _limits(contract))
+    elif "contract_measure" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--contract-performance")
+        _each(metafunc, "contract_measure", _measures(contract) if asked else [])
     else:
         params = _configs(contract, getattr(metafunc.function, "contract_needs", ()))
         metafunc.parametrize("contract_host", params, indirect=True, scope="class")
@@ -107,6 +123,22 @@ def _refusals(contract: type[EngineContract]) -> list[Any]:
         )
         for config in contract.configs
         for case in contract.refusals(config).values()
+    ]
+
+
+def _measures(contract: type[EngineContract]) -> list[Any]:
+    from llmspell_testkit.performance import MEASURES
+
+    cases = contract.cases()
+    return [
+        pytest.param(
+            config,
+            name,
+            id=f"{config.isolation}-{name}",
+            marks=_declined_mark(contract.declined(cases[measure.case], config)),
+        )
+        for config in contract.configs
+        for name, measure in MEASURES.items()
     ]
 
 
@@ -175,6 +207,7 @@ def hostile_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # the suites' markers are there before ``-m`` looks for them
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the cases that an engine declines, and count them by capability."""
     kept: list[pytest.Item] = []
@@ -182,6 +215,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker(LEFT_OUT):
             continue
+        suite = suite_of_item(item)
+        if suite is not None:
+            item.add_marker(suite)
         mark = item.get_closest_marker(DECLINED)
         (kept if mark is None else declined).append(item)
         if mark is not None:
@@ -191,6 +227,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if declined:
         config.hook.pytest_deselected(items=declined)
     items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test of a contract where the contract says so."""
+    report = yield
+    heading = getattr(getattr(item, "function", None), "contract_heading", None)
+    if report.failed and heading is not None:
+        report.sections.append(("contract", f"docs/contract/{heading.replace('#', '.md#')}"))
+    return report
 
 
 def pytest_terminal_summary(

@@ -58,6 +58,7 @@ class RemoteHost:
                 "of its own that it runs in cannot import it: define it at the module's top"
             )
             raise TypeError(text)
+        self.config = config
         file = getattr(sys.modules.get(engine.__module__), "__file__", None)
         self._job = Job(
             module=engine.__module__,

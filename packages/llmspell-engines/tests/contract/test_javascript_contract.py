@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from llmspell_core.engine import EngineConfig
 from llmspell_engines.javascript import JavaScriptEngine
 from llmspell_testkit import EngineContract
@@ -12,3 +14,9 @@ class TestJavaScript(EngineContract):
 
     engine = JavaScriptEngine
     configs = (EngineConfig(), EngineConfig(isolation="inproc"))
+    ratios: ClassVar[dict[str, float]] = {
+        "start": 0.25,
+        "call": 50,
+        "conversion": 6,
+        "in_flight": 2.5,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from llmspell_core.engine import EngineConfig
 from llmspell_engines.lua import LuaEngine
 from llmspell_testkit import EngineContract
@@ -12,3 +14,10 @@ class TestLua(EngineContract):
 
     engine = LuaEngine
     configs = (EngineConfig(), EngineConfig(isolation="inproc"))
+    ratios: ClassVar[dict[str, float]] = {
+        "start": 0.15,
+        "call": 50,
+        "inproc-call": 15,
+        "conversion": 4,
+        "in_flight": 2.5,
+    }

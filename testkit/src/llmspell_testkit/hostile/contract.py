@@ -19,6 +19,7 @@ import pytest
 
 from llmspell_testkit.hostile.loader import load_corpus, packaged
 from llmspell_testkit.hostile.runner import run_case
+from llmspell_testkit.rules import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,6 +87,7 @@ class HostileContract:
         )
         return {name: pool.submit(work, corpus.cases[name]) for name in names}
 
+    @rule("sandbox#hostile-scripts")
     def test_case(self, hostile_runs: Runs, hostile_case: str) -> None:
         """The attempt ends as the case allows, and leaves nothing.
 
@@ -101,6 +103,7 @@ class HostileContract:
         if failure is not None:
             pytest.fail(failure, pytrace=False)
 
+    @rule("README#known-failures")
     def test_known_failures_are_cases(self) -> None:
         """Every known failure is a case. If this fails, remove it."""
         unknown = sorted(set(self.known_failures) - set(self.corpus().cases))
