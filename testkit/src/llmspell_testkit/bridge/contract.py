@@ -42,7 +42,9 @@ SETTINGS = frozenset(
         "companions",
         "handles",
         "builders",
+        "examples",
         "variadic",
+        "delegates",
         "faults",
         "slow",
         "deadline_s",
@@ -68,7 +70,9 @@ class BridgeContract:
 
     What the metadata does not tell: `companions` are further bridges of the same run; `handles` the
     class of a handle where a method's hint is `Handle` alone; `builders` an example for each
-    builder; `variadic` the methods that take any number of values. `faults` and `slow` are ways in
+    builder; `examples` the arguments of a handle's method where they depend on which object it is,
+    such as a tool's; `variadic` the methods that take any number of values; `delegates`
+    those that call what asks for effects of its own, such as a tool. `faults` and `slow` are ways in
     which the library can fail, and calls that wait for it. The fixture `bridge_world` makes the
     `BridgeWorld` that the examples need; override it as any fixture.
 
@@ -82,7 +86,9 @@ class BridgeContract:
     companions: ClassVar[Sequence[type[Bridge]]] = ()
     handles: ClassVar[Mapping[str, type[Handle]]] = {}
     builders: ClassVar[Mapping[str, BuilderExample]] = {}
+    examples: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     variadic: ClassVar[Sequence[str]] = ()
+    delegates: ClassVar[Sequence[str]] = ()
     faults: ClassVar[Mapping[str, Fault]] = {}
     slow: ClassVar[Mapping[str, Slow]] = {}
     deadline_s: ClassVar[float] = 30.0
@@ -204,9 +210,11 @@ class BridgeContract:
     def test_the_contract_is_whole(self) -> None:
         """What the contract was told beside the metadata fits it. If this fails, it is misspelt."""
         members = {member.id for member in self.members()}
-        named = {*self.slow, *self.variadic, *self.handles}
+        named = {*self.slow, *self.variadic, *self.delegates, *self.handles, *self.examples}
         named |= {fault.method for fault in self.faults.values() if fault.method}
         assert named <= members, f"no such method: {', '.join(sorted(named - members))}"
+        own = sorted(name for name in self.examples if ":" not in name)
+        assert not own, f"examples of the bridge's own methods belong to them: {', '.join(own)}"
         builders = {builder.name for builder in self.bridge.builders}
         wrong = f"builders: expected {sorted(builders)}, got {sorted(self.builders)}"
         assert set(self.builders) == builders, wrong

@@ -109,7 +109,9 @@ class Lab:
 
     def given(self, member: Member) -> dict[str, Any]:
         """Return the example of a member, as it is meant in this world."""
-        found: dict[str, Any] = stood_in(member.example or {}, self.world.stand_ins)
+        example = self.contract.examples.get(member.id, member.example or {})
+        own = self.world.stand_ins_of.get(member.id, {})
+        found: dict[str, Any] = stood_in(dict(example), {**self.world.stand_ins, **own})
         return found
 
 

@@ -20,13 +20,15 @@ class BridgeWorld(msgspec.Struct, frozen=True, kw_only=True):
     """The surroundings in which a bridge's examples run: a server, files, other bridges' objects.
 
     `settings` are added to the contract's. `stand_ins` replace texts wherever they stand in an
-    example: an address on the internet by one on this machine. `prepare` is awaited at the start
+    example: an address on the internet by one on this machine; `stand_ins_of` are a single method's,
+    by its id. `prepare` is awaited at the start
     of each run, so that a run finds what the one before may have used up. `secrets` are texts of
     the settings that no script may see. `data` is your own, for `Fault` and `Slow`.
     """
 
     settings: Mapping[str, Any] = {}
     stand_ins: Mapping[str, str] = {}
+    stand_ins_of: Mapping[str, Mapping[str, str]] = {}
     prepare: Prepare | None = None
     secrets: tuple[str, ...] = ()
     data: Any = None
