@@ -8,7 +8,7 @@ import os
 import pytest
 
 from llmspell_core import ConfigurationError
-from llmspell_testkit import MockEngine, TestEnvironment
+from llmspell_testkit import FakeProvider, MockEngine, TestEnvironment
 
 
 def test_nothing_is_left() -> None:
@@ -68,3 +68,9 @@ def test_a_runtime_of_the_environment() -> None:
                 return (await runtime.run("it", language="mock")).value
 
     assert asyncio.run(run()) == 1
+
+
+def test_fixtures(fake_provider: FakeProvider, llmspell_environment: TestEnvironment) -> None:
+    """The plugin gives a running provider and an environment to any test that names them."""
+    assert fake_provider.url.startswith("http://127.0.0.1:")
+    assert llmspell_environment.folder.is_dir()

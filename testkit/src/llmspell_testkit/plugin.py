@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from llmspell_testkit.engine import EngineContract
+    from llmspell_testkit.environment import TestEnvironment
     from llmspell_testkit.host import Host
     from llmspell_testkit.hostile.contract import HostileContract, Runs
     from llmspell_testkit.integration import IntegrationContract, World
@@ -177,6 +178,24 @@ def contract_provider() -> Iterator[FakeProvider]:
 
     with FakeProvider() as provider:
         yield provider
+
+
+@pytest.fixture
+def fake_provider() -> Iterator[FakeProvider]:
+    """Run a provider that answers as the test tells it."""
+    from llmspell_testkit.provider import FakeProvider
+
+    with FakeProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def llmspell_environment() -> Iterator[TestEnvironment]:
+    """Give a folder and variables of its own to a test."""
+    from llmspell_testkit.environment import TestEnvironment
+
+    with TestEnvironment() as environment:
+        yield environment
 
 
 @pytest.fixture(scope="class")
