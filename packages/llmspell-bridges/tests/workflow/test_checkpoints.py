@@ -137,6 +137,17 @@ async def test_everything_in_it_is_of_our_form(lab: Any, place: Path) -> None:
     assert kinds == [(KIND,)]
 
 
+async def test_a_file_of_somebody_else_is_refused(
+    lab: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns it could read and change what is kept."""
+    place.parent.mkdir()
+    place.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+    with pytest.raises(ConfigurationError, match="somebody else's"):
+        await kept(lab)
+
+
 async def test_a_file_that_is_no_database_is_an_error(lab: Any, place: Path) -> None:
     """It is left as it is."""
     place.parent.mkdir()
@@ -384,3 +395,15 @@ async def test_a_step_is_kept_before_the_next_one_begins(lab: Any, place: Path) 
     steps = [{"name": "a", "run": one}, {"name": "b", "run": look}]
     await lab.ask(lab.flow("sequential", *steps, checkpoint=True), "run")
     assert seen == ["a"]
+
+
+async def test_a_run_within_a_function_is_kept_apart(lab: Any, place: Path) -> None:
+    """It is no part of the run whose step called it, though it began within it."""
+    inner = lab.flow("sequential", {"name": "a", "run": one})
+
+    async def runs_one(*_: Any) -> Any:
+        return (await lab.run(inner))["output"]
+
+    flow = lab.flow("sequential", {"name": "a", "run": runs_one}, checkpoint=True)
+    assert (await lab.ask(flow, "run"))["output"] == 1
+    assert rows(place, "SELECT DISTINCT checkpoint_ns FROM checkpoints") == [("",)]

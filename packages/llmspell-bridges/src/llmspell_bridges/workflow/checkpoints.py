@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 import stat
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
@@ -152,8 +152,11 @@ def _prepare(place: str) -> None:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ConfigurationError(f"`{place}` cannot hold checkpoints: it is no file")
-            with suppress(OSError):  # it is somebody else's, who lets us write it
-                os.fchmod(descriptor, 0o600)
+            if status.st_uid != os.geteuid():
+                raise ConfigurationError(
+                    f"`{place}` cannot hold checkpoints: it is somebody else's"
+                )
+            os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -131,7 +131,8 @@ class Run:
         self._weights.clear()
 
     def keep(self, name: str, record: Record) -> Record:
-        """Keep what came of a step that ran here."""
+        """Keep what came of a step that ran here; what it gave in a round before is let go."""
+        self._own.pop(id(self.steps.get(name)), None)
         self._own[id(record)] = record
         self.steps[name] = record
         return record
