@@ -25,8 +25,7 @@ ENGINE = '''
 import json, os
 from pathlib import Path
 from llmspell_core import Bridge, EngineConfig, EngineInfo, Frame, ScriptEngine, ScriptRuntimeError, method
-from llmspell_testkit import EngineContract
-from llmspell_testkit.bridge.contract import BridgeContract
+from llmspell_testkit import BridgeContract, EngineContract
 
 
 class Acme(ScriptEngine):
@@ -184,6 +183,7 @@ def test_a_failure_is_told_with_its_script(cli: Cli) -> None:
     assert (result.expected_line, result.got_line) == (2, None)
 
 
+@pytest.mark.timeout(120)  # the whole contract, twice: 8 s, on a machine with nothing else to do
 @pytest.mark.usefixtures("acme")
 def test_the_verdicts_are_those_of_pytest(cli: Cli) -> None:
     """Every case and test ends as it does when pytest runs the same contract."""

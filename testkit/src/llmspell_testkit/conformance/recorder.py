@@ -123,6 +123,7 @@ def describe(item: pytest.Item) -> Result:
         id=f"{name}-{limit}" if limit else name,
         topic=_OWN_TOPIC,
         outcome="passed",
+        heading=getattr(item.function, "contract_heading", ""),
         description=first,
     )
 

@@ -10,8 +10,7 @@ import pytest
 
 from llmspell_core import Permissions
 from llmspell_dictionary import Dictionary
-from llmspell_testkit.bridge.contract import BridgeContract
-from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
+from llmspell_testkit import BridgeContract, BridgeWorld, Fault, Slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
