@@ -88,7 +88,7 @@ def sleeps() -> Iterator[list[float]]:
     started = 0.0
     before = sys.getprofile()
 
-    def profile(frame: FrameType, event: str, arg: Any) -> None:
+    def profile(frame: FrameType, event: Any, arg: Any) -> None:
         nonlocal started
         if event in _C_EVENTS and arg is time.sleep:
             if event == "c_call":

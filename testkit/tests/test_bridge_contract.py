@@ -1,0 +1,140 @@
+"""The contract of bridges as a third party sees it: one class, a pytest run, a report."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmspell_core import Bridge, method
+from llmspell_testkit import BridgeContract, BuilderExample
+
+pytest_plugins = ["pytester"]
+
+BRIDGE = '''
+from typing import Annotated
+from llmspell_core import Bridge, method
+
+
+class Greeter(Bridge):
+    """Greets people."""
+
+    name = "greeter"
+
+    @method(example={"who": "Ada"})
+    async def greet(self, who: Annotated[str, "Whom to greet"], *, loud: bool = False) -> str:
+        """Greet somebody by name."""
+        return f"Hello {who}" + "!" * loud
+
+
+class Rude(Greeter):
+    """Greets nobody."""
+
+    @method()
+    async def greet(self, who: str) -> str:
+        """Greet nobody."""
+        return "Bye"
+'''
+SUITE = """
+from greeter import Greeter, Rude
+from llmspell_testkit import BridgeContract
+
+
+class TestGreeter(BridgeContract):
+    bridge = {bridge}
+    known_failures = {known}
+"""
+
+
+class Suite:
+    """Runs the contract on a bridge, in a folder of its own."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        pytester.makepyfile(greeter=BRIDGE)
+        pytester.syspathinsert()
+
+    def run(self, bridge: str = "Greeter", **known: str) -> pytest.RunResult:
+        named = {name.replace("__", ".").replace("_", "-"): why for name, why in known.items()}
+        self.pytester.makepyfile(test_greeter=SUITE.format(bridge=bridge, known=named))
+        idle = [f"-pno:{name}" for name in ("cacheprovider", "timeout", "anyio")]
+        return self.pytester.runpytest_inprocess(*idle)
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Suite:
+    """A bridge and its contract, to be run."""
+    return Suite(pytester)
+
+
+def test_a_bridge_opts_in_with_one_class(suite: Suite) -> None:
+    """A class that names the bridge is all that a third party writes."""
+    result = suite.run()
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] > 30
+
+
+def test_a_failure_says_what_was_expected(suite: Suite) -> None:
+    """A report names the bridge, the check, its page, and what was expected and got."""
+    result = suite.run("Rude")
+    result.assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
+    result.stdout.fnmatch_lines(
+        [
+            "greeter: check `greet.example`",
+            "*Every method has an example of its arguments.",
+            "*contract: docs/contract/bridges.md#examples",
+            "*expected `@method(example=*)` on `greet`, got none",
+        ]
+    )
+
+
+def test_a_known_failure_is_expected(suite: Suite) -> None:
+    """What is declared to fail, with its reason, is no failure."""
+    result = suite.run("Rude", greet__example="nobody wants to be greeted so")
+    assert result.ret == 0
+    assert result.parseoutcomes()["xfailed"] == 1
+
+
+def test_a_known_failure_that_passes_fails(suite: Suite) -> None:
+    """A declaration that is no longer true has to go."""
+    result = suite.run(greet__example="it was so once")
+    result.assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
+    result.stdout.fnmatch_lines(["*`greet.example` is in known_failures, and passes: remove it*"])
+
+
+def test_a_known_failure_of_no_check_fails(suite: Suite) -> None:
+    """A declaration that names no check is a mistake."""
+    result = suite.run(greet__exampel="misspelt")
+    result.assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
+    result.stdout.fnmatch_lines(["*known_failures names no check: greet.exampel*"])
+
+
+def test_a_part_of_the_contract_cannot_be_overridden() -> None:
+    """What is not kept is declared, not replaced."""
+    with pytest.raises(TypeError, match="overrides a part of the contract"):
+        type("Mine", (BridgeContract,), {"test_standard": lambda self: None})
+
+
+class Nothing(Bridge):
+    """Does nothing."""
+
+    name = "nothing"
+
+    @method(example={})
+    async def nop(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"slow": {"nap": None}}, "no such method: nap"),
+        ({"examples": {"nop": {}}}, "examples of the bridge's own methods belong to them"),
+        ({"builders": {"plan": BuilderExample()}}, "builders: expected"),
+    ],
+)
+def test_what_is_told_beside_the_metadata_has_to_fit_it(
+    settings: dict[str, object], what: str
+) -> None:
+    """A setting that names nothing of the bridge is a mistake."""
+    contract = type("Mine", (BridgeContract,), {"bridge": Nothing, **settings})
+    with pytest.raises(AssertionError, match=what):
+        contract().test_the_contract_is_whole()
