@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent
 PROJECTS = sorted([*ROOT.glob("packages/*/pyproject.toml"), ROOT / "testkit/pyproject.toml"])
 # litellm cannot work without these: whoever has it has them.
 FROM_LITELLM = {"httpx", "openai"}
+# The core's public records are of its types: whoever has the core has it. The testkit asks an
+# implementer for nothing beside the core and what runs tests.
+FROM_CORE = {"msgspec"}
 
 each_project = pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.parent.name)
 
@@ -46,9 +49,21 @@ def test_every_imported_library_is_declared(path: Path) -> None:
     libraries = used - sys.stdlib_module_names - FROM_LITELLM
     absent = {name for name in libraries if name not in owners}
     assert absent == set(), "not installed here, so nobody can tell which distribution it is"
+    if path.parent.name == "testkit":
+        libraries -= FROM_CORE
     own = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["name"]
     declared = {each.name for each in requirements(path)} | {own}
     assert {name for name in libraries if declared.isdisjoint(owners[name])} == set()
+
+
+def test_the_testkit_asks_for_little() -> None:
+    """Whoever implements an engine or a bridge installs the core, pytest and hypothesis for it."""
+    project = tomllib.loads((ROOT / "testkit/pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    needed = {Requirement(text).name for text in project["dependencies"]}
+
+    assert needed == {"llmspell-core", "pytest", "hypothesis"}
 
 
 @each_project

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +15,18 @@ from llmspell_core.session import Session
 from llmspell_core.values import BuilderRef, HandleRef, TextRecord, Value
 from llmspell_testkit import ContractBridge
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Spells run on asyncio."""
-    return "asyncio"
+
+def awaited(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on an event loop of its own: what spells run on is asyncio."""
+
+    @wraps(test)
+    def run(*args: Any, **fixtures: Any) -> None:
+        asyncio.run(test(*args, **fixtures))
+
+    return run
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def session(probe: ContractBridge) -> Session:
     return Session(bridges={"probe": probe})
 
 
-@pytest.mark.anyio
+@awaited
 async def test_it_tells_what_arrived(session: Session) -> None:
     """Every type is told apart in what `seen` answers."""
     value: list[Value] = [None, True, 1, 1.0, "a", b"a", [], {"k": 2}, TextRecord("t")]
@@ -45,7 +54,7 @@ async def test_it_tells_what_arrived(session: Session) -> None:
     )
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_barrier_waits_for_all(session: Session) -> None:
     """Calls leave a barrier only when the last one has come, each with its place."""
     first = asyncio.ensure_future(dispatch.call(session, "probe", "barrier", [2]))
@@ -56,7 +65,7 @@ async def test_a_barrier_waits_for_all(session: Session) -> None:
     assert await first == 1
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_gate_opens_for_good(session: Session) -> None:
     """Who waits for a gate goes on when it is opened, and so does who comes later."""
     waiting = asyncio.ensure_future(dispatch.call(session, "probe", "wait_gate", ["g", 1]))
@@ -68,7 +77,7 @@ async def test_a_gate_opens_for_good(session: Session) -> None:
     assert await dispatch.call(session, "probe", "wait_gate", ["g", 2]) == 2
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_cancelled_call_is_counted(session: Session, probe: ContractBridge) -> None:
     """A call that never answers counts as waiting, then as cancelled."""
     call = asyncio.ensure_future(dispatch.call(session, "probe", "never", []))
@@ -80,7 +89,7 @@ async def test_a_cancelled_call_is_counted(session: Session, probe: ContractBrid
     assert (probe.counts["waiting"], probe.counts["cancelled"]) == (0, 1)
 
 
-@pytest.mark.anyio
+@awaited
 async def test_streams_are_counted(session: Session, probe: ContractBridge) -> None:
     """A stream counts as open from its first item until it is closed."""
     stream = await dispatch.call(session, "probe", "stream", [1_000_000])
@@ -94,7 +103,7 @@ async def test_streams_are_counted(session: Session, probe: ContractBridge) -> N
     assert (probe.counts["open_streams"], probe.counts["closed_streams"]) == (0, 1)
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_stream_fails_where_it_is_told_to(session: Session) -> None:
     """The items before the failure come first, then the failure."""
     stream = await dispatch.call(session, "probe", "stream", [5, {"fail_at": 3}])
@@ -105,7 +114,7 @@ async def test_a_stream_fails_where_it_is_told_to(session: Session) -> None:
         await dispatch.call(session, stream.id, "next", [64])
 
 
-@pytest.mark.anyio
+@awaited
 async def test_handles_are_counted(session: Session, probe: ContractBridge) -> None:
     """A host object counts as open until the run ends."""
     counter = await dispatch.call(session, "probe", "counter", [5])
@@ -118,7 +127,7 @@ async def test_handles_are_counted(session: Session, probe: ContractBridge) -> N
     assert (probe.counts["open_counters"], probe.counts["closed_counters"]) == (0, 1)
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_plan_runs_its_steps(session: Session) -> None:
     """A builder's steps run in order, nested plans included."""
     inner = BuilderRef("probe", "plan", ["inner"], [("add", ["x", 5])])
@@ -131,7 +140,7 @@ async def test_a_plan_runs_its_steps(session: Session) -> None:
     )
 
 
-@pytest.mark.anyio
+@awaited
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_it_fails_in_every_kind(session: Session, kind: str) -> None:
     """`fail` raises the error of the kind that is asked for."""
@@ -141,14 +150,14 @@ async def test_it_fails_in_every_kind(session: Session, kind: str) -> None:
     assert caught.value.kind == kind
 
 
-@pytest.mark.anyio
+@awaited
 async def test_a_crash_is_an_internal_error(session: Session) -> None:
     """`crash` raises what is no error of the tree."""
     with pytest.raises(InternalError, match="KeyError"):
         await dispatch.call(session, "probe", "crash", [])
 
 
-@pytest.mark.anyio
+@awaited
 async def test_hidden_needs_a_permission(session: Session, probe: ContractBridge) -> None:
     """`hidden` is refused without the permission to read, and does not begin."""
     with pytest.raises(PermissionDeniedError):
@@ -157,7 +166,7 @@ async def test_hidden_needs_a_permission(session: Session, probe: ContractBridge
     assert probe.calls == []
 
 
-@pytest.mark.anyio
+@awaited
 @pytest.mark.parametrize(
     "name", sorted(name for name, m in methods_of(ContractBridge).items() if m.example)
 )
