@@ -12,7 +12,7 @@ from llmspell_testkit import EngineContract, host, load_cases
 from llmspell_testkit import engine as engine_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmspell_testkit import Case
 
@@ -37,6 +37,8 @@ ONCE = 3
 """Tests of a class that run once, whatever its configurations."""
 ALL = len(FEW) + 2 + 6 + ONCE
 """The few cases, two limits, six more tests with the engine."""
+SECURITY = 2 + 2 + 2
+"""Two of the few cases, two limits, two tests are about limits and the sandbox."""
 DECLINED = 3
 """Cases that need what `DecliningEngine` declines."""
 SUITE = """
@@ -61,7 +63,11 @@ class Contract:
         pytester.syspathinsert()
 
     def run(
-        self, engine: str = "ToyEngine", more: str = "", sources: Path | None = None
+        self,
+        engine: str = "ToyEngine",
+        more: str = "",
+        sources: Path | None = None,
+        options: Sequence[str] = (),
     ) -> pytest.RunResult:
         file = sources or HERE / "few_sources.toml"
         text = SUITE.format(engine=engine, sources=file, more=more)
@@ -70,7 +76,7 @@ class Contract:
         idle = [
             f"-pno:{name}" for name in ("cacheprovider", "timeout", "hypothesispytest", "anyio")
         ]
-        return self.pytester.runpytest_inprocess(*idle)
+        return self.pytester.runpytest_inprocess(*idle, *options)
 
 
 @pytest.fixture
@@ -288,6 +294,45 @@ def test_every_configuration_is_held_to_the_contract(contract: Contract) -> None
     result = contract.run(more=configs)
 
     result.assert_outcomes(passed=2 * (ALL - ONCE) + ONCE - 2, deselected=2)
+
+
+@pytest.mark.parametrize(
+    ("suite", "passed"),
+    [
+        ("contract_standard", ALL - SECURITY),
+        ("contract_security", SECURITY),
+        ("contract_language", 0),
+        ("contract_performance", 0),
+    ],
+)
+def test_a_suite_can_be_chosen(contract: Contract, suite: str, passed: int) -> None:
+    """Each test belongs to one suite, by a marker."""
+    result = contract.run(options=["-m", suite])
+
+    result.assert_outcomes(passed=passed, deselected=ALL - passed)
+
+
+def test_performance_is_asked_for(contract: Contract) -> None:
+    """The performance suite runs where the option asks for it, on the cases that there are."""
+    more = 'ratios = {"start": 0.1}'
+
+    result = contract.run(
+        more=more, options=["--contract-performance", "-m", "contract_performance"]
+    )
+
+    result.assert_outcomes(passed=1, deselected=ALL)
+
+
+def test_a_slow_down_fails(contract: Contract) -> None:
+    """A ratio far beyond what the class states fails, with the rule and both figures."""
+    more = 'ratios = {"locked-start": 0.00001}'
+
+    result = contract.run(more=more, options=["--contract-performance"])
+
+    result.assert_outcomes(passed=ALL, failed=1)
+    result.stdout.fnmatch_lines(
+        ["toy: start: *more than 5 times the stated 1e-05", "docs/contract/README.md#performance"]
+    )
 
 
 class Mixin:

@@ -6,6 +6,8 @@ the socket is closed. Whoever started it kills it where a case does not end.
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import msgspec
 
     from llmspell_core.engine import ScriptEngine
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, in linux/prctl.h
 
 
 def find(job: Job) -> type[ScriptEngine]:
@@ -70,8 +74,15 @@ def run_check(engine: host.EngineHost, request: RunCheck) -> Checked:
     return Checked(answer=sendable(answer))
 
 
+def _die_with_parent() -> None:
+    """End when the tests do, whatever the engine is doing then; on Linux, where it can be asked for."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+
 def main(descriptor: int) -> None:
     """Serve until the other side is gone."""
+    _die_with_parent()
     with socket(fileno=descriptor) as channel:
         job = receive(channel, Job)
         host.GRACE_S = job.grace_s

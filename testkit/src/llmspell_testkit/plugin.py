@@ -140,6 +140,7 @@ def _measures(contract: type[EngineContract]) -> list[Any]:
         )
         for config in contract.configs
         for name, measure in MEASURES.items()
+        if measure.case in cases
     ]
 
 
