@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -260,6 +261,21 @@ def test_what_is_shipped_must_be_a_contract(cli: Cli, plugin: Callable[[str, str
     done = cli("conformance", "odd")
     assert done.returncode == 2
     assert "the contract `odd` of acme-plugin is no subclass" in done.stderr
+
+
+def test_an_interruption_ends_what_runs(cli: Cli) -> None:
+    """Ctrl-C ends the command and the engine that is being run, which would take a minute more."""
+    command = cli.start("conformance", "lua", "--json", "r.json")
+    assert command.stderr is not None
+    assert command.stderr.readline().startswith(b"lua at locked: ")
+    threads = Path("/proc", str(command.pid), "task").glob("*/children")
+    children = [pid for thread in threads for pid in thread.read_text().split()]
+    assert len(children) == 1
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=40)
+    assert command.returncode == 130
+    assert not (cli.folder / "r.json").exists()
+    assert [pid for pid in children if Path("/proc", pid).exists()] == []
 
 
 @pytest.mark.usefixtures("acme")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -28,12 +29,13 @@ class Server(socketserver.StreamRequestHandler):
     """Answers one word as RFC 2229 says; of `silence` it says nothing."""
 
     def handle(self) -> None:
-        """Serve one connection."""
-        self.wfile.write(b"220 a dictionary\r\n")
-        _, _, word = self.rfile.readline().decode().strip('"\r\n').partition('"')
-        self.wfile.write(ANSWERS.get(word, "552 no match\r\n").encode())
-        if word == "silence":
-            self.rfile.read()
+        """Serve one connection, whose other side may leave at any time."""
+        with suppress(OSError):
+            self.wfile.write(b"220 a dictionary\r\n")
+            _, _, word = self.rfile.readline().decode().strip('"\r\n').partition('"')
+            self.wfile.write(ANSWERS.get(word, "552 no match\r\n").encode())
+            if word == "silence":
+                self.rfile.read()
 
 
 class DictionaryContract(BridgeContract):
