@@ -230,6 +230,8 @@ def test_what_chaos_may_lead_to(tmp_path: Path) -> None:
 def test_chaos_runs_once_for_each_seed(pytester: pytest.Pytester) -> None:
     """With seeds, all scenarios run under chaos; what then hangs or is swallowed is caught."""
     run(pytester, more="chaos_seeds = range(3)").assert_outcomes(passed=5)
+    more = 'chaos_seeds = (1,); engines = ("cobol",)'
+    run(pytester, more=more).assert_outcomes(passed=2, failed=1)  # not for chaos' sake
     silent = 'return where + "!" if getattr(type(self), "__llmspell_chaos__", 0) else where'
     result = run(pytester, keep=silent, more="chaos_seeds = (1,)")
     result.stdout.fnmatch_lines(["*scenario `notes-kept`, seed 1: result*"])

@@ -49,7 +49,9 @@ class ChaoticWorld(World):
 
         Then one of them is run without chaos, to see that the host is unharmed.
         """
-        chosen = [(it, engines[(n + seed) % len(engines)]) for n, it in enumerate(scenarios)]
+        turns = [(it, engines[(n + seed) % len(engines)]) for n, it in enumerate(scenarios)]
+        # one without a source fails by itself, in `test_scenario`
+        chosen = [(scenario, engine) for scenario, engine in turns if engine in scenario.source]
         if self._before is None:
             for scenario, engine in chosen:  # what is imported and kept from now on is no leak
                 self.undisturbed(scenario, engine)
@@ -60,6 +62,8 @@ class ChaoticWorld(World):
             for problem in outcome_problems(scenario, outcome):
                 points = ", ".join(f"{p.what} of {p.where} #{p.number}" for p in self.dice.points)
                 yield f"{engine}: scenario `{scenario.id}`, seed {seed}: {problem} ({points})"
+        if not chosen:
+            return
         scenario, engine = chosen[seed % len(chosen)]
         after = self.undisturbed(scenario, engine)
         for problem in outcome_problems(scenario, after, exactly=True):
