@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from llmspell_bridges.tools import arguments as args_
-from llmspell_bridges.tools.failure import failed
+from llmspell_bridges.tools.failure import as_data, failed
 from llmspell_bridges.tools.granting import permit
 from llmspell_bridges.tools.handle import ToolHandle
 from llmspell_bridges.tools.script import Definition, ScriptTool
@@ -21,7 +21,7 @@ from llmspell_core import (
     ToolError,
     ValidationError,
 )
-from llmspell_core.convert import convert, to_value
+from llmspell_core.convert import convert
 from llmspell_core.registry import installed
 from llmspell_core.signature import nearest
 from llmspell_core.telemetry import span
@@ -260,7 +260,7 @@ class ToolBox(Handle):
             async with clock:
                 with self.session.pausing(clock):  # a question takes as long as it takes
                     answer = await tool.call(fitting, ctx)
-            return _data(tool, answer)
+            return as_data(tool.name, answer)
         except Exception as error:
             if isinstance(error, TimeoutError) and clock.expired():
                 text = f"the tool `{tool.name}` did not answer within {tool.timeout_s:g} s"
@@ -290,14 +290,3 @@ class ToolBox(Handle):
             _boxes.pop(session, None)
         while self._made:
             await self._made.pop().close()
-
-
-def _data(tool: Tool, answer: Any) -> Value:
-    """Refuse what is no value: a function, an object."""
-
-    def refuse(item: Any) -> Any:
-        text = f"the tool `{tool.name}` answered a {type(item).__name__}: a tool answers data"
-        raise ToolError(text, tool=tool.name)
-
-    value: Value = to_value(answer, refuse)
-    return value

@@ -1,6 +1,8 @@
-"""What a tool raised, as the error that whoever called the tool gets."""
+"""What a tool raised or answered, as whoever called the tool gets it."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from llmspell_core import (
     BudgetError,
@@ -10,6 +12,10 @@ from llmspell_core import (
     PermissionDeniedError,
     ToolError,
 )
+from llmspell_core.convert import to_value
+
+if TYPE_CHECKING:
+    from llmspell_core import Value
 
 _PASS = (BudgetError, CancelledSpellError, LimitError, PermissionDeniedError)
 """What ends a run, or what whoever started it can grant: no failure of the tool's."""
@@ -32,3 +38,14 @@ def failed(name: str, error: Exception) -> LlmspellError:
         traceback=error.traceback if known else (),  # type: ignore[attr-defined]  # `known` says so
         details={"cause": {"kind": kind, "message": message}},
     )
+
+
+def as_data(name: str, answer: Any) -> Value:
+    """Return a tool's answer as a value; refuse what is none: a function, an object."""
+
+    def refuse(item: Any) -> Any:
+        text = f"the tool `{name}` answered a {type(item).__name__}: a tool answers data"
+        raise ToolError(text, tool=name)
+
+    value: Value = to_value(answer, refuse)
+    return value
