@@ -138,16 +138,6 @@ class Flow(Builder):
             async for event in events:
                 yield event
 
-    @method(example={"id": "…"}, returns=_RESULT)
-    async def resume(
-        self,
-        id: Annotated[str, "The `id` of the run to go on with"],
-        *,
-        ctx: CallContext,
-    ) -> dict[str, Any]:
-        """Go on with a run that was kept by `checkpoint`; what had finished is not run again."""
-        return await self.bridge.running(self, ctx).resume(id)
-
     @method(example={}, returns=_FAULTS)
     async def validate(self, inputs: Inputs = None, *, ctx: CallContext) -> dict[str, Any]:
         """Find what is wrong before anything runs; with `inputs`, names in templates as well."""
@@ -182,3 +172,17 @@ class Flow(Builder):
     def flaws(self) -> list[str]:
         """Say what is wrong with the kind's own arguments, and how the steps hang together."""
         return []
+
+
+class KeptFlow(Flow):
+    """A workflow whose runs can be kept, and resumed."""
+
+    @method(example={"id": "…"}, returns=_RESULT)
+    async def resume(
+        self,
+        id: Annotated[str, "The `id` of the run to go on with"],
+        *,
+        ctx: CallContext,
+    ) -> dict[str, Any]:
+        """Go on with a run that was kept by `checkpoint`; what had finished is not run again."""
+        return await self.bridge.running(self, ctx).resume(id)

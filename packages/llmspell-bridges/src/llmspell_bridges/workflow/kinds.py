@@ -11,6 +11,7 @@ from llmspell_bridges.workflow.flow import (
     Concurrency,
     Flow,
     InputSchema,
+    KeptFlow,
     Name,
     Output,
     Text,
@@ -31,7 +32,7 @@ MAX_NEEDS = 20_000
 """How many arrows a graph may have."""
 
 
-class Sequential(Flow):
+class Sequential(KeptFlow):
     """Steps one after the other, each seeing those before it."""
 
     name = "sequential"
@@ -65,7 +66,7 @@ class Sequential(Flow):
         return [self.added[index - 1].name] if index else []
 
 
-class Parallel(Flow):
+class Parallel(KeptFlow):
     """Steps that run at once."""
 
     name = "parallel"
@@ -112,7 +113,7 @@ class Parallel(Flow):
         return ['`aggregate` is "map", "list", a template, or a function']
 
 
-class Conditional(Flow):
+class Conditional(KeptFlow):
     """Branches, of which the first whose `when` holds is taken."""
 
     name = "conditional"
@@ -161,7 +162,7 @@ class Conditional(Flow):
         return found
 
 
-class Loop(Flow):
+class Loop(KeptFlow):
     """Steps that are repeated until a condition holds."""
 
     name = "loop"
@@ -199,7 +200,7 @@ class Loop(Flow):
         return [self.added[index - 1].name] if index else []
 
 
-class Dag(Flow):
+class Dag(KeptFlow):
     """A graph: each step runs as soon as all that it needs have ended."""
 
     name = "dag"

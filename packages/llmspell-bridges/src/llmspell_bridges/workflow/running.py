@@ -69,8 +69,6 @@ class Running:
             ValidationError: something is wrong with the workflow; nothing was run.
             WorkflowError: there is no such run, it is of another workflow, or a step failed.
         """
-        if self._flow.reactive:
-            raise ValidationError("a reactive workflow keeps nothing to resume")
         run = await self._prepared(None)
         graphs: Any = await importing.graphs()
         kept: Any = await importing.checkpoints()
