@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmspell_bridges.workflow.template import (
     MAX_CHARS,
@@ -143,3 +145,17 @@ def test_names_are_known_before_it_is_filled_in() -> None:
     template = Template("{{a}} {{b.output.c[0]}} {{d.e | default('')}}")
     assert template.names == [("a",), ("b", "output", "c", "0"), ("d", "e")]
     assert template.optional == {("d", "e")}
+
+
+PIECES = ("{{", "}}", "{%", "%}", "{#", "#}", "topic", "step.output", " ", "|", "upper", "json", "join(", "'", ")", "[", "0", "]", "(", ".", "1", "+", "x", "\n", "raw", "endraw")  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_whatever_stands_in_one_it_is_filled_in_or_refused(source: str) -> None:
+    """No other error comes out of it, and no Python object goes in."""
+    try:
+        template = Template(source)
+        assert isinstance(template.text(VALUES), str)
+        template.value(VALUES)
+    except (BadTemplateError, WorkflowError):
+        pass
