@@ -237,11 +237,24 @@ def test_a_bridge_that_ships_its_contract(cli: Cli) -> None:
     assert "greet.described" in {result.id for result in subject.results}
 
 
+def test_a_bridge_that_ships_no_contract(cli: Cli, plugin: Callable[[str, str], None]) -> None:
+    """Of such a bridge only what its metadata shows is looked at, and the report says so."""
+    undescribed = ENGINE.replace('"""Greet somebody."""', "")
+    plugin("[llmspell.bridges]\ngreeter = acme_plugin:Greeter\n", undescribed)
+    done = cli("conformance", "greeter", "fs", "--json", "r.json")
+    assert done.returncode == 1
+    greeter, fs = read(cli).subjects
+    assert (greeter.partial, fs.partial, fs.passed) == (True, True, True)
+    assert [r.id for r in greeter.results if r.outcome == "failed"] == ["greet.described"]
+    assert "greet.example-runs" not in {result.id for result in greeter.results}
+    assert "(its metadata alone: no contract is shipped)" in done.stdout
+
+
 @pytest.mark.usefixtures("acme")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nosuch",), "no engine named `nosuch` is installed"),
+        (("nosuch",), "no engine or bridge named `nosuch` is installed"),
         (("acme", "--case", "values-imt"), "did you mean `values-int`"),
         (("acme", "--topic", "valuse"), "did you mean `values`"),
         (("acme", "--json", "no/such/r.json"), "cannot write no/such/r.json"),

@@ -23,7 +23,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(
-    help="Run the contract against installed engines, and bridges that ship theirs (all, unless named)."
+    help="Run the contract against installed engines and bridges (all, unless some are named)."
 )
 @click.argument("names", nargs=-1, metavar="[ENGINE]...")
 @click.option("--topic", "topics", multiple=True, help="Only cases of this topic, such as values.")
@@ -61,7 +61,7 @@ def conformance(  # noqa: PLR0917 - the command's options
         _check_writable(path)
     chosen = choices(list(names), list(topics), list(cases))
     if not chosen:
-        raise ConfigurationError("no engine is installed, and no bridge that ships its contract")
+        raise ConfigurationError("no engine and no bridge is installed")
     with _progress(output) as progress:
         report = run(chosen, progress, jobs=jobs)
     check_found(report)

@@ -102,6 +102,7 @@ def _matrix(kind: str, title: str, subjects: Iterable[Subject]) -> Iterator[str]
     yield f'<thead><tr><th scope="col">{kind}</th>{heads}</tr></thead><tbody>'
     for subject in shown:
         where = f"at {subject.isolation}" if subject.isolation else subject.distribution_version
+        where += ", metadata alone" if subject.partial else ""
         yield f'<tr><th scope="row"><strong>{text(subject.name)}</strong> <small>{text(where)}</small></th>'
         yield from (_cell(subject, topic) for topic in topics)
         yield "</tr>"
@@ -195,6 +196,8 @@ def _card(subject: Subject) -> Iterator[str]:
     about = f"{version} · {package}" if subject.kind == "engine" else package
     yield f'<p class="soft">{text(about)} · {subject.duration_s:.1f} s</p>'
     yield f"<p>{text(', '.join(counts) or 'nothing run')}</p>"
+    if subject.partial:
+        yield "<p>Its metadata alone: its distribution ships no contract.</p>"
     if subject.kind == "engine":
         yield from _capabilities(subject)
     slowest = sorted(subject.results, key=lambda result: -result.duration_s)[:_SLOWEST]

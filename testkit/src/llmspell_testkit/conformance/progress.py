@@ -21,13 +21,16 @@ class _Lines:
         self._lock = threading.Lock()
 
     def started(self, subject: Subject, tests: int) -> None:
-        with self._lock:
-            self._output.note(f"{subject.title}: {tests} cases and tests")
+        if tests:
+            with self._lock:
+                self._output.note(f"{subject.title}: {tests} cases and tests")
 
     def ended(self, subject: Subject, result: Result) -> None:
         """Say nothing of one case."""
 
     def finished(self, subject: Subject) -> None:
+        if not subject.results and subject.passed:
+            return
         with self._lock:
             state = "passed" if subject.passed else "failed"
             self._output.note(f"{subject.title}: {state} in {subject.duration_s:.1f} s")
@@ -48,7 +51,8 @@ class _Bars:
         self._failed: dict[str, int] = {}
 
     def started(self, subject: Subject, tests: int) -> None:
-        self._tasks[subject.title] = self._bars.add_task(subject.title, total=tests, failed="")
+        task = self._bars.add_task(subject.title, total=tests, failed="", visible=tests > 0)
+        self._tasks[subject.title] = task
 
     def ended(self, subject: Subject, result: Result) -> None:
         if result.outcome == "failed":

@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from llmspell_testkit.engine import EngineContract
 
 _ROW = re.compile(r"  ([> ])([! ]) *(\d+) \| ")
+_OF_METADATA = frozenset(
+    {
+        "answer-typed",
+        "arguments-typed",
+        "bridge-described",
+        "bridge-names",
+        "described",
+        "example",
+        "metadata-is-json",
+        "names",
+        "names-apart",
+        "same-metadata",
+    }
+)
+"""The checks of bridges that need nothing but the class."""
 _OWN_TOPIC = "contract"
 """The topic of the tests that are no cases."""
 
@@ -61,8 +76,10 @@ class Recorder:
 
     def _wanted(self, item: pytest.Item) -> bool:
         result = describe(item)
-        return item.get_closest_marker(LEFT_OUT) is None and self.choice.wants(
-            result.topic, result.id
+        return (
+            item.get_closest_marker(LEFT_OUT) is None
+            and not (self.choice.partial and _needs_a_world(item))
+            and self.choice.wants(result.topic, result.id)
         )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -90,6 +107,12 @@ class Recorder:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Send how a test ended."""
         self.send(Ended(result=self._ended.pop(nodeid)))
+
+
+def _needs_a_world(item: pytest.Item) -> bool:
+    """Whether a test of a bridge needs what only its own contract tells."""
+    trial = item.callspec.params.get("bridge_trial") if hasattr(item, "callspec") else None
+    return not (isinstance(trial, Trial) and trial.check.id in _OF_METADATA)
 
 
 def describe(item: pytest.Item) -> Result:

@@ -45,7 +45,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What was held to a contract: an engine at one isolation, or a bridge.
 
     `distribution` and `distribution_version` are what was installed; `claims` are the engine's
-    capabilities as configured, `declines` those that it has not. `fault` says why the run broke
+    capabilities as configured, `declines` those that it has not. A bridge whose distribution ships
+    no contract is `partial`: only what its metadata shows was looked at. `fault` says why the run broke
     off, where it did: then `results` are those until there, and the subject has failed.
     """
 
@@ -56,6 +57,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     isolation: str
     distribution: str
     distribution_version: str
+    partial: bool = False
     claims: list[str] = []
     declines: list[str] = []
     duration_s: float = 0.0

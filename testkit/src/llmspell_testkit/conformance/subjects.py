@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from llmspell_core.isolation import Isolation
 
+ENGINES, BRIDGES = "llmspell.engines", "llmspell.bridges"
 GROUP = "llmspell.contracts"
 """Entry points that name a subclass of `EngineContract` or `BridgeContract`."""
 
@@ -27,11 +28,15 @@ CHOSEN = "LLMSPELL_CONFORMANCE"
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One subject by name, and the topics and cases to which its run is narrowed (all, if empty)."""
+    """One subject by name, and the topics and cases to which its run is narrowed (all, if empty).
+
+    A bridge that ships no contract is `partial`: what needs a world around it cannot be looked at.
+    """
 
     kind: str
     name: str
     isolation: str = ""
+    partial: bool = False
     topics: list[str] = []
     cases: list[str] = []
 
@@ -42,28 +47,31 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 def names() -> list[str]:
     """Name what can be chosen: engines first, then bridges."""
-    return sorted(installed("llmspell.engines")) + sorted(
-        name for name in installed(GROUP) if name not in installed("llmspell.engines")
-    )
+    engines = sorted(installed(ENGINES))
+    return [*engines, *sorted({*installed(BRIDGES), *installed(GROUP)} - {*engines})]
 
 
 def choices(chosen: list[str], topics: list[str], cases: list[str]) -> list[Choice]:
     """List the subjects of a run, each engine at each of its isolations.
 
     Raises:
-        ConfigurationError: a name is not that of an engine, nor of a bridge that ships a contract.
+        ConfigurationError: a name is not that of an engine or a bridge.
         PluginError: what is installed cannot be imported.
     """
     known = names()
     for name in chosen:
         if name not in known:
-            text = (
-                f"no engine named `{name}` is installed, and no bridge of that name ships a "
-                f"contract; known: {', '.join(known) or 'none'}"
-            )
+            text = f"no engine or bridge named `{name}` is installed; known: {', '.join(known)}"
             raise ConfigurationError(text, key=name)
     return [
-        Choice(kind=kind, name=name, isolation=isolation, topics=topics, cases=cases)
+        Choice(
+            kind=kind,
+            name=name,
+            isolation=isolation,
+            partial=kind == "bridge" and name not in installed(GROUP),
+            topics=topics,
+            cases=cases,
+        )
         for name in chosen or known
         for kind, isolation in _isolations(contract_of(name))
     ]
@@ -76,8 +84,11 @@ def contract_of(name: str) -> type[EngineContract | BridgeContract]:
         ConfigurationError: what is shipped under that name is no contract.
     """
     shipped = installed(GROUP).get(name)
+    if shipped is None and name in installed(ENGINES):
+        return _of_engine(installed(ENGINES)[name].load())
     if shipped is None:
-        return _of_engine(installed("llmspell.engines")[name].load())
+        bridge = installed(BRIDGES)[name].load()
+        return type("Contract", (BridgeContract,), {"bridge": bridge})
     contract = shipped.load()
     if not (isinstance(contract, type) and issubclass(contract, (EngineContract, BridgeContract))):
         text = (
@@ -122,8 +133,10 @@ def chosen_here() -> Choice:
 def subject_of(choice: Choice) -> Subject:
     """Describe a subject, without results."""
     contract = contract_of(choice.name)
-    group = "llmspell.engines" if choice.kind == "engine" else "llmspell.bridges"
-    plugin = installed(group).get(choice.name) or installed(GROUP)[choice.name]
+    plugin = (
+        installed(ENGINES if choice.kind == "engine" else BRIDGES).get(choice.name)
+        or installed(GROUP)[choice.name]
+    )
     distribution, number = _distribution(plugin)
     if not issubclass(contract, EngineContract):
         return Subject(
@@ -132,6 +145,7 @@ def subject_of(choice: Choice) -> Subject:
             version=number,
             language="",
             isolation="",
+            partial=choice.partial,
             distribution=distribution,
             distribution_version=number,
         )

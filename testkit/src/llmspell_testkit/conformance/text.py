@@ -75,4 +75,5 @@ def _total(subject: Subject) -> str:
     version = f"{subject.language} {subject.version}, " if subject.language else ""
     what = f"{version}{subject.distribution} {subject.distribution_version}".strip()
     state = "passed" if subject.passed else "FAILED"
-    return f"{subject.title} ({what}): {state}: {', '.join(counts) or 'nothing run'}"
+    extent = " (its metadata alone: no contract is shipped)" if subject.partial else ""
+    return f"{subject.title} ({what}): {state}: {', '.join(counts) or 'nothing run'}{extent}"
