@@ -62,17 +62,20 @@ async def call(
     where = f"{target}.{method}" if isinstance(target, str) else method
     error: LlmspellError | None = None
     value: Value = None
-    with span("bridge.call", {"llmspell.call": where}):
-        try:
-            value = await _answer(session, target, method, args, references=references)
-        except LlmspellError as raised:
-            error = raised
-        except asyncio.CancelledError:
-            _record(session, where, args, started, "cancelled")
-            raise
-        except Exception as raised:  # noqa: BLE001 - the boundary: nothing may pass untyped
-            error = InternalError(f"`{where}` failed: {type(raised).__name__}: {raised}")
-            error.__cause__ = raised
+    try:
+        with span("bridge.call", {"llmspell.call": where}):
+            try:
+                value = await _answer(session, target, method, args, references=references)
+            except LlmspellError:
+                raise
+            except Exception as raised:  # the boundary: nothing may pass untyped
+                text = f"`{where}` failed: {type(raised).__name__}: {raised}"
+                raise InternalError(text) from raised
+    except LlmspellError as raised:
+        error = raised
+    except asyncio.CancelledError:
+        _record(session, where, args, started, "cancelled")
+        raise
     if error is None:
         _record(session, where, args, started, "ok", value)
         return value
