@@ -23,7 +23,8 @@ class BridgeWorld(msgspec.Struct, frozen=True, kw_only=True):
     example: an address on the internet by one on this machine; `stand_ins_of` are a single method's,
     by its id. `prepare` is awaited at the start
     of each run, so that a run finds what the one before may have used up. `secrets` are texts of
-    the settings that no script may see. `data` is your own, for `Fault` and `Slow`.
+    the settings that no script may see, `own` files and folders that the settings make the bridge's
+    own, such as a cache: using them is no effect. `data` is your own, for `Fault` and `Slow`.
     """
 
     settings: Mapping[str, Any] = {}
@@ -31,6 +32,7 @@ class BridgeWorld(msgspec.Struct, frozen=True, kw_only=True):
     stand_ins_of: Mapping[str, Mapping[str, str]] = {}
     prepare: Prepare | None = None
     secrets: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     data: Any = None
 
 
