@@ -18,7 +18,7 @@ from llmspell_bridges.workflow.flow import (
     Timeout,
 )
 from llmspell_bridges.workflow.near import MOST_ERRORS, near
-from llmspell_bridges.workflow.order import ancestors, cycle
+from llmspell_bridges.workflow.order import ancestors, cycle, unreachable
 from llmspell_bridges.workflow.reactive_flow import Reactive, Until
 from llmspell_bridges.workflow.step import condition
 
@@ -249,9 +249,14 @@ class Dag(KeptFlow):
             f"`{name[:80]}` needs `{need[:80]}`, which is no step{near(need, names)}"
             for name, need in missing[:MOST_ERRORS]
         ]
-        circle = cycle({step.name: step.needs or [] for step in self.added})
+        needs = {step.name: step.needs or [] for step in self.added}
+        circle = cycle(needs)
         if circle:
             found.append(f"these steps wait for each other: {' → '.join(circle[:20])}")
+        found += [
+            f"`{name[:80]}` can never run: it waits for `{stuck[:80]}`"
+            for name, stuck in list(unreachable(needs, circle).items())[:MOST_ERRORS]
+        ]
         return found
 
 

@@ -33,3 +33,24 @@ def ancestors(needs: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
             mask |= masks.get(need, 0) | 1 << place[need]
         masks[name] = mask
     return {name: {it for it in order if masks[name] >> place[it] & 1} for name in order}
+
+
+def unreachable(needs: Mapping[str, Sequence[str]], circle: Sequence[str]) -> dict[str, str]:
+    """Name the steps that can never run, each with one that it waits for in vain.
+
+    Those of the `circle`, and those that need what does not exist, are not named themselves.
+    """
+    broken = {name for name, wanted in needs.items() if any(need not in needs for need in wanted)}
+    reason = dict.fromkeys({*broken, *circle}, "")
+    after: dict[str, list[str]] = {}
+    for name, wanted in needs.items():
+        for need in wanted:
+            after.setdefault(need, []).append(name)
+    open_ = sorted(reason)
+    while open_:
+        stuck = open_.pop()
+        for name in after.get(stuck, ()):
+            if name not in reason:
+                reason[name] = stuck
+                open_.append(name)
+    return {name: stuck for name, stuck in reason.items() if stuck}

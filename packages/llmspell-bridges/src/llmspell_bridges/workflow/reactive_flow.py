@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from llmspell_bridges.workflow.flow import Flow, InputSchema, Name, Text, Timeout
 from llmspell_bridges.workflow.near import MOST_ERRORS, near
-from llmspell_bridges.workflow.order import cycle
+from llmspell_bridges.workflow.order import cycle, unreachable
 from llmspell_bridges.workflow.step import condition
 
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ class Reactive(Flow):
             f"`{name[:80]}` waits for `{need[:80]}`, which is no step{near(need, names)}"
             for name, need in missing[:MOST_ERRORS]
         ]
-        circle = cycle({name: after.get(name, []) for name in names})
+        needs = {name: after.get(name, []) for name in names}
+        circle = cycle(needs)
         if circle:
             found.append(f"these steps set each other off: {' → '.join(circle[:20])}")
+        found += [
+            f"`{name[:80]}` can never run: it waits for `{stuck[:80]}`"
+            for name, stuck in list(unreachable(needs, circle).items())[:MOST_ERRORS]
+        ]
         return found
