@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from llmspell_core import Session, Value
 
 PRELUDE = (resources.files("llmspell_starlark") / "prelude.star").read_text(encoding="utf-8")
+THREADS = ThreadPoolExecutor(256, "starlark")
 LIBRARY = [starlark.LibraryExtension.StructType, starlark.LibraryExtension.Json]
 
 
@@ -40,7 +42,7 @@ class StarlarkEngine(ScriptEngine):
     async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
         """Run a spell to its end; when that is not waited for, end it and its call."""
         run = Run(session)
-        thread = asyncio.ensure_future(asyncio.to_thread(run.evaluate, script, params))
+        thread = run.loop.run_in_executor(THREADS, run.evaluate, script, params)
         try:
             return await asyncio.shield(thread)
         finally:
