@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from llmspell_core.engine import EngineConfig, EngineInfo, ScriptEngine
 from llmspell_testkit import EngineContract, host, load_cases
 from llmspell_testkit import engine as engine_module
+from llmspell_testkit.host import EngineHost, Host
+from llmspell_testkit.remote import RemoteHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from llmspell_core.session import Session
+    from llmspell_core.values import Value
     from llmspell_testkit import Case
 
 pytest_plugins = ["pytester"]
@@ -52,6 +57,18 @@ class TestToy(EngineContract):
     sources = Path(r"{sources}")
     {more}
 """
+
+
+class OwnEngine(ScriptEngine):
+    """Does nothing."""
+
+    info = EngineInfo(name="own", language="Own", version="1", suffixes=(".own",))
+
+    async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
+        return None
+
+    async def check_syntax(self, script: str, name: str) -> None:
+        return
 
 
 class Contract:
@@ -229,6 +246,28 @@ def test_a_crash_is_caught(contract: Contract) -> None:
         ["*the process that held the engine ended with signal 9:", "*out of luck"]
     )
     result.assert_outcomes(passed=ALL - 1, failed=1)
+
+
+@pytest.mark.parametrize(
+    ("isolates", "capabilities", "kind"),
+    [
+        (True, {"hard_timeout"}, EngineHost),
+        (False, {"hard_timeout"}, RemoteHost),
+        (True, set(), RemoteHost),
+    ],
+)
+def test_an_engine_that_could_hang_has_its_own_process(
+    monkeypatch: pytest.MonkeyPatch, *, isolates: bool, capabilities: set[str], kind: type[Host]
+) -> None:
+    """Only an engine whose scripts have processes, and a clock that ends them, runs in pytest's."""
+    info = msgspec.structs.replace(OwnEngine.info, capabilities=frozenset(capabilities))
+    monkeypatch.setattr(OwnEngine, "isolates", isolates)
+    monkeypatch.setattr(OwnEngine, "info", info)
+
+    held = host.open_host(OwnEngine, EngineConfig())
+    held.close()
+
+    assert type(held) is kind
 
 
 def test_an_engine_that_breaks_is_caught(contract: Contract) -> None:

@@ -60,6 +60,7 @@ def test_the_contract_has_its_topics() -> None:
         "includes",
         "declined",
         "performance",
+        "sandbox",
     }
 
 

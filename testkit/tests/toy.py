@@ -119,6 +119,7 @@ class HangingEngine(ToyEngine):
     """Takes no notice of the wall clock."""
 
     async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
+        await self.check_syntax(script, session.name)
         return await self.interpret(script, dict(params), session)
 
 

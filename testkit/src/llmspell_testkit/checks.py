@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.errors import LlmspellError, UnsupportedError
@@ -100,6 +101,17 @@ async def file(engine: ScriptEngine, *, path: str, params: dict[str, Any], resul
     demand_same(result, await engine.execute_file(path, params), "the result of a file")
 
 
+async def file_name(engine: ScriptEngine, *, path: str) -> None:
+    """An error in a file names that file."""
+    try:
+        await engine.execute_file(path)
+    except LlmspellError as error:
+        named = error.location.name if error.location else None
+        demand_same(Path(path).name, named, "the file of an error")
+        return
+    raise CheckError("a file whose script fails gave a result")
+
+
 async def many(engine: ScriptEngine, *, source: str) -> None:
     """Ten scripts that run at once each get their own result."""
 
@@ -151,6 +163,6 @@ async def after_a_failure(engine: ScriptEngine, *, failing: str, source: str, re
 
 CHECKS: dict[str, Check] = {
     check.__name__: check
-    for check in (limit, bridge, file, many, seed, cancelled, after_a_failure, ratio)
+    for check in (limit, bridge, file, file_name, many, seed, cancelled, after_a_failure, ratio)
 }
 """The checks by name."""

@@ -214,9 +214,7 @@ class EngineContract:
         run: set[str] = set()
         for config in self.configs:
             run.update(self.refusals(config))
-            run.update(
-                name for name, case in self.cases().items() if not self.declined(case, config)
-            )
+            run.update(name for name, it in self.cases().items() if not self.declined(it, config))
         unused = sorted(set(self.known_failures) - run - self.wordless())
         assert not unused, f"known_failures names cases that are declined: {', '.join(unused)}"
 
@@ -231,7 +229,7 @@ class EngineContract:
 
     @rule("scripts#files")
     def test_a_file_runs(self, contract_host: Host, tmp_path: Path) -> None:
-        """A file of the engine's suffix runs, with parameters.
+        """A file of the engine's suffix runs, with parameters, and errors name it.
 
         If this fails, `execute_file` does not hand the file's text and name to the script.
         """
@@ -240,6 +238,9 @@ class EngineContract:
         file.write_text(source, encoding="utf-8")
         result = case.expect.result
         self._check(contract_host, "file", path=str(file), params=case.params, result=result)
+        _, failing = self._example("syntax-validate-error")
+        file.write_text(failing, encoding="utf-8")
+        self._check(contract_host, "file_name", path=str(file))
 
     @rule("concurrency#runs-at-once")
     def test_many_runs_at_once(self, contract_host: Host) -> None:
@@ -291,10 +292,8 @@ class EngineContract:
         found = contract_host.check(
             "ratio", deadline_s=60.0, measure=contract_measure, source=source, empty=empty
         )
-        wrong = verdict(contract_measure, found, self._stated(contract_host, contract_measure))
+        exact = f"{contract_host.config.isolation}-{contract_measure}"
+        stated = self.ratios.get(exact, self.ratios.get(contract_measure))
+        wrong = verdict(contract_measure, found, stated)
         if wrong is not None:
             pytest.fail(f"{self.engine.info.name}: {wrong}", pytrace=False)
-
-    def _stated(self, host: Host, measure: str) -> float | None:
-        """Find what the engine states for a measure: at this isolation, else at any."""
-        return self.ratios.get(f"{host.config.isolation}-{measure}", self.ratios.get(measure))

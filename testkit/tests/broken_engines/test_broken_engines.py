@@ -47,7 +47,7 @@ def quick(case: Case) -> Case:
         details = {**expect.error.details, "value": QUICK_S}
         error = msgspec.structs.replace(expect.error, details=details)
         expect = msgspec.structs.replace(expect, error=error)
-    deadline_s = 3.0 if "timeout_s" in limits and limits["timeout_s"] > 1 else 1.0
+    deadline_s = 3.0 if "timeout_s" in limits and limits["timeout_s"] > 1 else 0.7
     return msgspec.structs.replace(
         case, limits=limits, expect=expect, deadline_s=deadline_s, then=None
     )
