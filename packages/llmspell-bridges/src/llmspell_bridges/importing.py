@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _LEAVE_WITHIN_S = 10.0
+_FINDERS = threading.Lock()
+"""Held while the list of finders is replaced. It is not changed: another thread that walks it would
+skip one, and not find a module that is there."""
 
 
 class _LeaveError(BaseException):
@@ -114,11 +117,13 @@ def _alone(leaver: _Leaver) -> Iterator[None]:
     """
     collecting = gc.isenabled()
     gc.disable()
-    sys.meta_path.insert(0, leaver)
+    with _FINDERS:
+        sys.meta_path = [leaver, *sys.meta_path]
     try:
         yield
         gc.freeze()
     finally:
-        sys.meta_path.remove(leaver)
+        with _FINDERS:
+            sys.meta_path = [finder for finder in sys.meta_path if finder is not leaver]
         if collecting:
             gc.enable()
