@@ -25,7 +25,7 @@ class BridgeHost:
         self.contract = contract
         self._engines = engines or Engines()
         self._runner = asyncio.Runner()
-        self._leaves: dict[str, bool] = {}
+        self._known: Lab | None = None
 
     def close(self) -> None:
         """Close the engines and the loop."""
@@ -43,5 +43,7 @@ class BridgeHost:
 
     async def _look(self, trial: Trial, world: BridgeWorld) -> list[str]:
         lab = Lab(self.contract, world, self._engines)
-        lab.leaves = self._leaves
+        if self._known is not None:  # what one check has found out, others need not
+            lab.leaves, lab.odd_calls = self._known.leaves, self._known.odd_calls
+        self._known = lab
         return [problem async for problem in trial.check.look(lab, trial.subject)]

@@ -58,6 +58,8 @@ class Lab:
         self.engines = engines
         self.leaves: dict[str, bool] = {}
         """Whether a run with a member's example leaves something, as far as it is known."""
+        self.odd_calls: dict[str, list[tuple[dict[str, Any], Outcome]]] = {}
+        """What a member gave for other arguments than its example's; several checks look at it."""
 
     def make(self) -> Bridge:
         """Make an instance from the host's settings."""
@@ -142,14 +144,14 @@ class Run:
     async def _invoke(self, number: int, args: Sequence[Any]) -> Any:
         function = self._functions.get(number)
         if function is None:
-            return args[0] if args else None
+            return _first(*args)
         answer = function(*args)
         return await answer if hasattr(answer, "__await__") else answer
 
     def function(self, function: Callable[..., Any] | None = None) -> CallbackRef:
-        """Make a function of the script; without one of your own it returns its argument."""
+        """Make a function of the script; without one of your own it does what the world's do."""
         number = _FIRST_FUNCTION + len(self._functions)
-        self._functions[number] = function or (lambda *args: args[0] if args else None)
+        self._functions[number] = function or self.lab.world.function or _first
         return CallbackRef(number, "example")
 
     async def call(self, method: str, *args: Any, on: str | int | None = None) -> Any:
@@ -260,6 +262,10 @@ class Run:
             if batch["done"]:
                 break
         return items
+
+
+def _first(*args: Any) -> Any:
+    return args[0] if args else None
 
 
 def _has_references(value: Any) -> bool:

@@ -24,7 +24,8 @@ class BridgeWorld(msgspec.Struct, frozen=True, kw_only=True):
     by its id. `prepare` is awaited at the start
     of each run, so that a run finds what the one before may have used up. `secrets` are texts of
     the settings that no script may see, `own` files and folders that the settings make the bridge's
-    own, such as a cache: using them is no effect. `data` is your own, for `Fault` and `Slow`.
+    own, such as a cache: using them is no effect. `function` is what the script's functions in
+    examples do, instead of returning their argument. `data` is your own, for `Fault` and `Slow`.
     """
 
     settings: Mapping[str, Any] = {}
@@ -33,6 +34,7 @@ class BridgeWorld(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Prepare | None = None
     secrets: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    function: Callable[..., Any] | None = None
     data: Any = None
 
 

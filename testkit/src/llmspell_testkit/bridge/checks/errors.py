@@ -29,7 +29,7 @@ _OTHERS: list[Any] = ["text", 7, 1.5, True, [], {}, ["a list"], {"a": "map"}]
 @check("errors-mapped", "error_handling", "errors")
 async def errors_mapped(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """Whatever a script gives, what it gets back is no mistake of the bridge's."""
-    async for given, outcome in _odd_calls(lab, it.member):
+    for given, outcome in await _odd_calls(lab, it.member):
         error = outcome.error
         if isinstance(error, InternalError) and not excused(error):
             yield f"with {given!r:.160}: expected an error of the tree, got {outcome}"
@@ -38,7 +38,7 @@ async def errors_mapped(lab: Lab, it: Subject) -> AsyncIterator[str]:
 @check("errors-name-argument", "error_handling", "errors")
 async def errors_name_argument(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """A validation error says which argument was wrong."""
-    async for given, outcome in _odd_calls(lab, it.member):
+    for given, outcome in await _odd_calls(lab, it.member):
         error = outcome.error
         if isinstance(error, ValidationError) and error.argument is None:
             yield f"with {given!r:.160}: expected an error with `argument`, got {error.message!r}"
@@ -47,17 +47,20 @@ async def errors_name_argument(lab: Lab, it: Subject) -> AsyncIterator[str]:
 @check("errors-say-what", "error_handling", "errors")
 async def errors_say_what(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """Every error has a message."""
-    async for given, outcome in _odd_calls(lab, it.member):
+    for given, outcome in await _odd_calls(lab, it.member):
         if outcome.error is not None and not outcome.error.message.strip():
             yield f"with {given!r:.160}: expected a message, got none ({outcome.error.kind})"
 
 
-async def _odd_calls(lab: Lab, member: Member) -> AsyncIterator[tuple[dict[str, Any], Outcome]]:
+async def _odd_calls(lab: Lab, member: Member) -> list[tuple[dict[str, Any], Outcome]]:
     """Call a member whose example works with arguments near, odd and of any type; in one run."""
-    given = lab.given(member)
+    if member.id in lab.odd_calls:
+        return lab.odd_calls[member.id]
+    found = lab.odd_calls[member.id] = []
     async with lab.trying() as run:
+        given = lab.given(member)
         if (await run.example(member)).error is not None:
-            return
+            return found
         calls = [*variants(given, near), *variants(given, edges)]
         calls += [{**given, key: other} for key in given for other in _OTHERS]
         calls += [{k: v for k, v in given.items() if k != key} for key in given]
@@ -65,7 +68,8 @@ async def _odd_calls(lab: Lab, member: Member) -> AsyncIterator[tuple[dict[str, 
             args = spread(member.method, {k: run.live(v) for k, v in changed.items()})
             outcome = await run.patient(member, args)
             if outcome is not None:
-                yield changed, outcome
+                found.append((changed, outcome))
+    return found
 
 
 @check("secrets-kept", "error_handling", "secrets")
@@ -75,8 +79,7 @@ async def secrets_kept(lab: Lab, it: Subject) -> AsyncIterator[str]:
         return
     async with lab.trying() as run:
         shown = [_text(await run.example(it.member)), *_events(run)]
-    async for _, outcome in _odd_calls(lab, it.member):
-        shown.append(_text(outcome))
+    shown += [_text(outcome) for _, outcome in await _odd_calls(lab, it.member)]
     faults = [fault for fault in lab.contract.faults.values() if fault.method == it.member.id]
     shown += [_text(await _failing(lab, it.member, fault)) for fault in faults]
     found = {secret for secret in lab.world.secrets for text in shown if secret in text}

@@ -33,23 +33,23 @@ async def cancelled(lab: Lab, it: Subject) -> AsyncIterator[str]:
     assert slow is not None
     async with lab.opened() as bridge:
         before = held()
-        with nullcontext() if slow.broken is None else slow.broken(lab.world):
-            async with lab.run(bridge) as run:
-                async for problem in _cancelled(lab, run, it):
+        async with lab.run(bridge) as run:
+            target = await run.reach(it.member)
+            with nullcontext() if slow.broken is None else slow.broken(lab.world):
+                async for problem in _cancelled(lab, run, it, target):
                     yield problem
-            if slow.released is not None:
-                heard = slow.released
-                if not await until(lambda: heard(lab.world), _REACHED_WITHIN_S):
-                    yield "expected the library to hear that nobody waits, and it did not"
+        if slow.released is not None:
+            heard = slow.released
+            if not await until(lambda: heard(lab.world), _REACHED_WITHIN_S):
+                yield "expected the library to hear that nobody waits, and it did not"
     for sort, more in (await settled(before)).items():
         if sort != "descriptors":  # connections to the world's own server may be kept
             yield f"expected a cancelled call to leave nothing, got {sort}: {', '.join(more)}"
 
 
-async def _cancelled(lab: Lab, run: Run, it: Subject) -> AsyncIterator[str]:
+async def _cancelled(lab: Lab, run: Run, it: Subject, target: str | int) -> AsyncIterator[str]:
     slow = it.slow
     assert slow is not None
-    target = await run.reach(it.member)
     given = {**lab.given(it.member), **stood_in(dict(slow.args), lab.world.stand_ins)}
     args = spread(it.member.method, {key: run.live(value) for key, value in given.items()})
     task = asyncio.ensure_future(run.outcome(it.member, args, target))

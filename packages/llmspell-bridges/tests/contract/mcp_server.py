@@ -1,0 +1,120 @@
+"""An MCP server for the contract tests: by hand, over HTTP, in a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+_RESULTS: dict[str, Any] = {
+    "tools/list": {"tools": [{"name": "get_current_time", "inputSchema": _TEXT}]},
+    "tools/call": {"content": [{"type": "text", "text": "noon"}]},
+    "resources/list": {"resources": [{"uri": "memo://today", "name": "today"}]},
+    "resources/read": {"contents": [{"uri": "memo://today", "text": "feed the owl"}]},
+    "prompts/list": {"prompts": [{"name": "greet"}]},
+    "prompts/get": {
+        "messages": [{"role": "user", "content": {"type": "text", "text": "Say hello"}}]
+    },
+}
+
+
+class McpServer(ThreadingHTTPServer):
+    """`broken` hangs up on each request; `held` lets each call of a tool wait."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.broken = False
+        self.held = False
+        self.waiting = threading.Event()
+        self.released = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/mcp"
+
+    @contextmanager
+    def hangs_up(self) -> Iterator[None]:
+        self.broken = True
+        try:
+            yield
+        finally:
+            self.broken = False
+
+    @contextmanager
+    def holds(self) -> Iterator[None]:
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: McpServer
+
+    def do_POST(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        request = json.loads(self.rfile.read(size))
+        method, params = request["method"], request.get("params") or {}
+        if self.server.broken:
+            self.close_connection = True
+        elif "id" not in request:
+            self._send(202, None)
+        elif self.server.held and method == "tools/call":
+            self.server.waiting.set()
+            self.connection.recv(1)  # it ends when the other side hangs up
+            self.server.released.set()
+            self.close_connection = True
+        else:
+            self._send(200, {"jsonrpc": "2.0", "id": request["id"], **_answer(method, params)})
+
+    def do_GET(self) -> None:
+        self._send(405, None)
+
+    def do_DELETE(self) -> None:
+        self._send(200, None)
+
+    def _send(self, status: int, message: dict[str, Any] | None) -> None:
+        data = b"" if message is None else json.dumps(message).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+def _answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    if method == "initialize":
+        has: dict[str, Any] = {"tools": {}, "resources": {}, "prompts": {}}
+        about = {"name": "time", "version": "1"}
+        version = params["protocolVersion"]
+        return {"result": {"protocolVersion": version, "capabilities": has, "serverInfo": about}}
+    if method in _RESULTS:
+        return {"result": _RESULTS[method]}
+    return {"error": {"code": -32601, "message": f"no {method}"}}
+
+
+@contextmanager
+def mcp_server() -> Iterator[McpServer]:
+    """Run a server on a free loopback port."""
+    server = McpServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
