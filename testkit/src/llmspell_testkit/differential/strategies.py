@@ -45,6 +45,8 @@ def values(capabilities: frozenset[str]) -> st.SearchStrategy[Any]:
         st.floats().filter(lambda it: whole or _told(it)),
         _texts(),
     ]
+    if most > _SAFE:  # rare among all integers, and where engines differ
+        leaves += [st.integers(_SAFE, most), st.integers(-most - 1, -_SAFE)]
     if "bytes" in capabilities:
         leaves.append(st.binary(max_size=4))
     return st.recursive(
