@@ -65,17 +65,31 @@ class Heartbeat:
         return 0.0 if clock is None else time.clock_gettime(clock(self._ident))
 
     def _waits(self) -> bool:
-        """Say whether the loop's thread sleeps in the kernel; where that is not told, it does."""
-        try:
-            text = Path(f"/proc/self/task/{self._native}/stat").read_text(encoding="utf-8")
-        except OSError:
-            return True
-        return text.rpartition(")")[2].split()[0] in _WAITING
+        """Say whether the loop's thread sleeps in the kernel; where that is not told, it does.
+
+        While another thread wants to run, it may be the interpreter's lock that is waited for.
+        """
+        states = _thread_states()
+        own = states.pop(self._native, "S")
+        states.pop(threading.get_native_id(), None)
+        return own in _WAITING and "R" not in states.values()
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._ident)  # noqa: SLF001 - documented for this use
         stack = traceback.extract_stack(frame)[-3:]
         return " > ".join(f"{Path(it.filename).name}:{it.lineno} {it.name}" for it in stack)
+
+
+def _thread_states() -> dict[int, str]:
+    """Map each thread of this process to its state, as ``/proc`` tells it; empty elsewhere."""
+    found = {}
+    for task in Path("/proc/self/task").glob("*/stat"):
+        try:
+            text = task.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has just ended
+        found[int(task.parent.name)] = text.rpartition(")")[2].split()[0]
+    return found
 
 
 @contextmanager

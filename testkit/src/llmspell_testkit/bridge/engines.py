@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from llmspell_core.engine import EngineConfig, ScriptEngine
 from llmspell_core.registry import installed
 from llmspell_testkit.bridge.speak import SPEAKERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def engine_names() -> list[str]:
@@ -17,17 +12,11 @@ def engine_names() -> list[str]:
     return [name for name in installed("llmspell.engines") if name in SPEAKERS]
 
 
-def unspoken() -> list[str]:
-    """Name the installed engines that bridges are not tried with."""
-    return [name for name in installed("llmspell.engines") if name not in SPEAKERS]
-
-
 class Engines:
     """Holds the engines of one event loop; in this process, which is quick and enough for values."""
 
-    def __init__(self, names: Iterable[str] | None = None) -> None:
+    def __init__(self) -> None:
         """Start nothing yet."""
-        self.names = list(engine_names() if names is None else names)
         self._started: dict[str, ScriptEngine] = {}
 
     async def get(self, name: str) -> ScriptEngine:

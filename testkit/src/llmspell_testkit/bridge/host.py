@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class BridgeHost:
     """Makes the checks of one contract class."""
 
-    def __init__(self, contract: type[BridgeContract], engines: Engines | None = None) -> None:
+    def __init__(self, contract: type[BridgeContract]) -> None:
         """Start nothing yet; what others have left is gone before anything is counted."""
         gc.collect()
         self.contract = contract
-        self._engines = engines or Engines()
+        self._engines = Engines()
         self._runner = asyncio.Runner()
         self._known: Lab | None = None
 
@@ -40,6 +40,8 @@ class BridgeHost:
                 return self._runner.run(within(self._look(trial, world), deadline_s))
         except (BlockedError, TimeoutError):
             return [f"expected an end within {deadline_s:g} s, and it goes on"]
+        except Exception as error:  # noqa: BLE001 - of the bridge's `open` or `close`, or the world's
+            return [f"expected the bridge to open and close, got {type(error).__name__}: {error}"]
 
     async def _look(self, trial: Trial, world: BridgeWorld) -> list[str]:
         lab = Lab(self.contract, world, self._engines)

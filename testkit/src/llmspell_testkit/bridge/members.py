@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from llmspell_core.bridge import Bridge, Builder, Callback, Handle, methods_of
-from llmspell_core.convert import accepts_map, json_schema
+from llmspell_core.convert import accepts_map
 from llmspell_core.errors import InternalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from llmspell_core.signature import Method
-
-FUNCTION = "function"
-"""How an example's argument that is a script's function is shown in a schema."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +125,3 @@ def _first_takes_map(method: Method) -> bool:
     if not method.positional:
         return False
     return accepts_map(method.hints.get(method.positional[0], Any))
-
-
-def schema_of(hint: Any) -> dict[str, Any]:
-    """Describe a type as JSON Schema; references within it stay, with their `$defs`."""
-    definitions: dict[str, Any] = {}
-    schema = json_schema(hint, definitions)
-    return {**schema, "$defs": definitions} if definitions else schema
