@@ -15,8 +15,8 @@ class TestJavaScript(EngineContract):
     engine = JavaScriptEngine
     configs = (EngineConfig(), EngineConfig(isolation="inproc"))
     ratios: ClassVar[dict[str, float]] = {
-        "start": 0.25,
-        "call": 50,
-        "conversion": 6,
-        "in_flight": 2.5,
+        "start": 0.2,
+        "call": 38,
+        "conversion": 4.5,
+        "in_flight": 2.3,
     }

@@ -15,9 +15,9 @@ class TestLua(EngineContract):
     engine = LuaEngine
     configs = (EngineConfig(), EngineConfig(isolation="inproc"))
     ratios: ClassVar[dict[str, float]] = {
-        "start": 0.15,
-        "call": 50,
-        "inproc-call": 15,
-        "conversion": 4,
-        "in_flight": 2.5,
+        "start": 0.1,
+        "call": 20,
+        "inproc-call": 12,
+        "conversion": 3,
+        "in_flight": 2.3,
     }
