@@ -19,6 +19,12 @@ from llmspell_core import (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let toy engines run in this process, as they do, unless a test asks for the warning."""
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore:scripts are kept apart from nothing"))
+
+
 class Counter(Handle):
     """A host object that counts, and remembers that it was closed."""
 

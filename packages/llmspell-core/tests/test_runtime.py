@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import pytest
 
@@ -13,6 +14,7 @@ from llmspell_core import (
     ConfigurationError,
     ConversionError,
     InternalError,
+    IsolationWarning,
     Permissions,
     Runtime,
     ScriptRuntimeError,
@@ -28,6 +30,8 @@ from toy import ToyEngine
 
 if TYPE_CHECKING:
     from conftest import Demo
+
+    from llmspell_core.isolation import Isolation
 
 pytestmark = pytest.mark.anyio
 
@@ -211,3 +215,16 @@ async def test_an_engine_in_the_hosts_process_is_refused_where_the_lock_is_requi
     async with Runtime(engines=[ToyEngine], require_lock=True) as runtime:
         with pytest.raises(UnsupportedError, match="runs scripts in the host's process"):
             await runtime.run("return 1", language="toy")
+
+
+@pytest.mark.parametrize(("asked", "warned"), [("locked", 1), ("process", 1), ("inproc", 0)])
+async def test_an_engine_without_a_process_warns_once(asked: Isolation, warned: int) -> None:
+    """Who asked for a process, or the lock, learns that this engine has neither."""
+    async with Runtime(engines=[ToyEngine], isolation=asked) as runtime:
+        with catch_warnings(record=True) as caught:
+            simplefilter("always")
+            for _ in range(2):
+                await runtime.run("return 1", language="toy")
+    found = [str(it.message) for it in caught if it.category is IsolationWarning]
+    assert len(found) == warned
+    assert all("kept apart from nothing" in text for text in found)

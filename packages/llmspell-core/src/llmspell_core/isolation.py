@@ -42,3 +42,13 @@ def without_lock(report: IsolationReport) -> IsolationWarning:
         '--isolation=process (`isolation="process"`) accepts it'
     )
     return IsolationWarning(text)
+
+
+def in_process(report: IsolationReport) -> IsolationWarning:
+    """Make the warning that an engine keeps scripts apart from nothing, and how to refuse that."""
+    text = (
+        f"scripts are kept apart from nothing: {report.reason}; "
+        "--require-lock (`require_lock=True`) refuses to run them so, "
+        '--isolation=inproc (`isolation="inproc"`) accepts it'
+    )
+    return IsolationWarning(text)
