@@ -1,7 +1,7 @@
 // A writer and a critic, in turns, until the critic is content or three rounds are over.
 const flow = workflow.loop({
     name: "slogan",
-    until: {step: "critic", contains: "GOOD"},
+    stop_when: {step: "critic", contains: "GOOD"},
     max_iterations: 3,
     output: "{{writer.output}}",
 });

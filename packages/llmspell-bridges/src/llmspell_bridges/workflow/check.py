@@ -135,8 +135,8 @@ def _check_ends(
         _names(flow, flow.output, names, f"the output of `{flow.title[:80]}`", inputs, found)
     elif flow.output is not None and not isinstance(flow.output, str):
         found.error("`output` is a template, such as `{{report.output}}`")
-    if isinstance(flow.until, Condition):
-        _condition(flow, flow.until, names, "`until`", found)
+    if isinstance(flow.stop_when, Condition):
+        _condition(flow, flow.stop_when, names, "`stop_when`", found)
 
 
 def _check_step(

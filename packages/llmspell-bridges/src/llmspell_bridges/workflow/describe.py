@@ -67,7 +67,7 @@ def _shape(flow: Flow) -> list[Any]:
         flow.name,
         flow.title,
         flow.max_iterations,
-        [flow.output, flow.aggregate, flow.until],
+        [flow.output, flow.aggregate, flow.stop_when],
         [_parts(flow, step) for step in flow.added],
     ]
 

@@ -55,7 +55,7 @@ class Flow(Builder):
     timeout_s: float | None = None
     max_concurrency: int | None = None
     aggregate: Any = None
-    until: Any = None
+    stop_when: Any = None
     max_iterations: int = 1
     max_events: int | None = None
     reactive: ClassVar[bool] = False

@@ -177,8 +177,8 @@ def _loop(run: Run, saver: Any) -> Any:
     async def count(state: State) -> State:
         _learn(run, state)
         run.iteration = iteration = state.get("iteration", 0) + 1
-        if flow.until is not None:
-            done = await asked(run, flow.until, "`until`", iteration)
+        if flow.stop_when is not None:
+            done = await asked(run, flow.stop_when, "`stop_when`", iteration)
         else:
             done = iteration >= flow.max_iterations
         return {"iteration": iteration, "done": done}

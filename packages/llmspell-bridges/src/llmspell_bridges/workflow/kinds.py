@@ -19,7 +19,7 @@ from llmspell_bridges.workflow.flow import (
 )
 from llmspell_bridges.workflow.near import MOST_ERRORS, near
 from llmspell_bridges.workflow.order import ancestors, cycle, unreachable
-from llmspell_bridges.workflow.reactive_flow import Reactive, Until
+from llmspell_bridges.workflow.reactive_flow import Reactive, StopWhen
 from llmspell_bridges.workflow.step import condition
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Loop(KeptFlow):
         self,
         name: Name,
         *,
-        until: Until = None,
+        stop_when: StopWhen = None,
         max_iterations: Iterations = 10,
         description: Text = None,
         output: Output = None,
@@ -181,7 +181,7 @@ class Loop(KeptFlow):
     ) -> None:
         self._take(
             title=name,
-            until=condition(until, "until", "workflow.loop"),
+            stop_when=condition(stop_when, "stop_when", "workflow.loop"),
             max_iterations=max_iterations,
             description=description,
             output=output,

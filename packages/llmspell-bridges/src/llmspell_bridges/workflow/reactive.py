@@ -111,11 +111,13 @@ class _Reactor:
 
     async def _look(self, step: Step) -> None:
         """Ask whether it is time to stop."""
-        until = self.run.flow.until
-        if until is None:
+        stop_when = self.run.flow.stop_when
+        if stop_when is None:
             return
         async with self.turn:  # one after the other: the function sees each end
-            if not self.stop.is_set() and await asked(self.run, until, "`until`", step.name):
+            if not self.stop.is_set() and await asked(
+                self.run, stop_when, "`stop_when`", step.name
+            ):
                 self.status = "completed"
                 self.stop.set()
 

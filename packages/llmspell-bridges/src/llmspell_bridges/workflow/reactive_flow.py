@@ -14,7 +14,7 @@ from llmspell_bridges.workflow.step import condition
 if TYPE_CHECKING:
     from llmspell_bridges.workflow.step import Step
 
-Until = Annotated[Any, "A function of the inputs and the steps, or a condition: when to stop"]
+StopWhen = Annotated[Any, "A function of the inputs and the steps, or a condition: when to stop"]
 Events = Annotated[Annotated[int, Meta(ge=1)] | None, "The most events to take"]
 
 
@@ -28,7 +28,7 @@ class Reactive(Flow):
         self,
         name: Name,
         *,
-        until: Until = None,
+        stop_when: StopWhen = None,
         max_events: Events = None,
         description: Text = None,
         input_schema: InputSchema = None,
@@ -36,7 +36,7 @@ class Reactive(Flow):
     ) -> None:
         self._take(
             title=name,
-            until=condition(until, "until", "workflow.reactive"),
+            stop_when=condition(stop_when, "stop_when", "workflow.reactive"),
             max_events=max_events,
             description=description,
             input_schema=input_schema,
