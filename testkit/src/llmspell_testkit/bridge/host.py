@@ -31,6 +31,8 @@ class BridgeHost:
         """Close the engines and the loop."""
         with self._runner:
             self._runner.run(within(self._engines.close(), GRACE_S))
+        self._known = None
+        gc.collect()  # what warns of itself when it goes does so in this class
 
     def problems(self, trial: Trial, world: BridgeWorld) -> list[str]:
         """Make one check, and list what it finds."""
