@@ -72,6 +72,17 @@ def test_info_of_a_bridge_and_a_method(cli: Cli) -> None:
     assert schema["required"] == ["path"]
 
 
+def test_info_of_what_is_put_together_step_by_step(cli: Cli) -> None:
+    """A builder is listed with its bridge, its steps with the builder."""
+    assert "workflow.loop(name, stop_when?" in cli("info", "workflow").stdout
+    assert "workflow.loop.add_step(name, agent?" in cli("info", "workflow.loop").stdout
+    step = json.loads(cli("info", "workflow.loop.add_step", "--json").stdout)
+    assert step["arguments"]["required"] == ["name"]
+    done = cli("info", "workflow.loop.walk")
+    assert done.returncode == 2
+    assert "unknown method `workflow.loop.walk`" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("topic", "words"),
     [

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llmspell_cli.info_methods import (
+    Making,
+    builder,
+    builder_topic,
+    method,
+    method_text,
+    signature,
+    summary,
+)
 from llmspell_core.bridge import Bridge, methods_of
 from llmspell_core.errors import ConfigurationError, PluginError
 from llmspell_core.registry import installed
-from llmspell_core.signature import Method, nearest
+from llmspell_core.signature import nearest
 
 if TYPE_CHECKING:
     from llmspell_cli.commands import App
@@ -52,17 +61,26 @@ def _topic(topic: str) -> tuple[dict[str, Any], str]:
         return _builtin(topic)
     bridge = _bridge(name)
     methods = methods_of(bridge)
+    builders = {it.name: it for it in bridge.builders}
     if not dot:
-        listed = {key: _method(name, it) for key, it in methods.items()}
-        lines = [f"{_signature(name, it)}\n    {it.description}" for it in methods.values()]
-        about = _summary(bridge)
+        listed = {key: method(name, it) for key, it in methods.items()}
+        made = [Making(it) for it in bridge.builders]
+        lines = [
+            f"{signature(name, it)}\n    {it.description}" for it in (*methods.values(), *made)
+        ]
+        about = summary(bridge)
         document = {"name": name, "description": about, "methods": listed}
+        if builders:
+            document["builders"] = {key: builder(name, it) for key, it in builders.items()}
         return document, "\n".join([about, "", *lines])
+    first, _, member = method_name.partition(".")
+    if first in builders:
+        return builder_topic(f"{name}.{first}", name, builders[first], member)
     if method_name not in methods:
-        text = f"unknown method `{topic}`{nearest(method_name, list(methods))}"
+        text = f"unknown method `{topic}`{nearest(method_name, [*methods, *builders])}"
         raise ConfigurationError(text, key=topic)
     found = methods[method_name]
-    return _method(name, found), _method_text(name, found)
+    return method(name, found), method_text(name, found)
 
 
 def _engines() -> list[dict[str, Any]]:
@@ -105,7 +123,8 @@ def _bridges() -> list[dict[str, Any]]:
         except PluginError as error:
             found.append({**entry, "error": error.message})
             continue
-        found.append({**entry, "description": _summary(cls), "methods": list(methods_of(cls))})
+        members = [*methods_of(cls), *(builder.name for builder in cls.builders)]
+        found.append({**entry, "description": summary(cls), "methods": members})
     return found
 
 
@@ -153,62 +172,6 @@ def _builtin(topic: str) -> tuple[dict[str, Any], str]:
         raise ConfigurationError(text, key=topic)
     lines = [f"{it.signature}\n    {it.description}" for it in found]
     return {"builtins": [to_builtins(it) for it in found]}, "\n".join(lines)
-
-
-def _summary(cls: type) -> str:
-    return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
-
-
-def _method(bridge: str, method: Method) -> dict[str, Any]:
-    return {
-        "name": f"{bridge}.{method.name}",
-        "description": method.description,
-        "streams": method.streams,
-        "effects": list(method.effects),
-        "since": method.since,
-        "arguments": method.schema(),
-        "returns": method.returns_schema(),
-        "example": method.example,
-    }
-
-
-def _signature(bridge: str, method: Method) -> str:
-    shown = [p.name if p.required else f"{p.name}?" for p in method.params]
-    return f"{bridge}.{method.name}({', '.join(shown)})" + (" → stream" if method.streams else "")
-
-
-def _method_text(bridge: str, method: Method) -> str:
-    from llmspell_cli.as_json import dump
-
-    schema = method.schema()["properties"]
-    lines = [_signature(bridge, method), "", method.description, ""]
-    for param in method.params:
-        about = dict(schema[param.name])
-        description = param.description or about.pop("description", "")
-        about.pop("description", None)
-        lines.append(f"  {param.name}{'' if param.required else '?'}: {description}".rstrip(": "))
-        lines.append(f"      {_type(about)}")
-    lines.append("")
-    lines.append(f"  returns: {method.returns_text or _type(method.returns_schema())}")
-    if method.effects:
-        lines.append(f"  needs: {', '.join(method.effects)}")
-    if method.example:
-        lines.append(f"  example: {dump(method.example).decode()}")
-    return "\n".join(lines)
-
-
-def _type(schema: dict[str, Any]) -> str:
-    """Say a schema in a word or two where it has them; `--json` has the whole of it."""
-    if "anyOf" in schema:
-        return " or ".join(_type(part) for part in schema["anyOf"])
-    if "$ref" in schema:
-        return str(schema["$ref"].rsplit("/", 1)[-1])
-    if "enum" in schema:
-        return " | ".join(str(value) for value in schema["enum"])
-    kind = schema.get("type", "anything")
-    if kind == "array" and "items" in schema:
-        return f"list of {_type(schema['items'])}"
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
 info = click.Command(
