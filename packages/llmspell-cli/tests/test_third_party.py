@@ -57,7 +57,9 @@ def quoted() -> Iterator[tuple[str, str, str]]:
 def test_the_page_quotes_the_files() -> None:
     """Every block of Python, Starlark and TOML on the page is the text of a file, in part or whole."""
     found = list(quoted())
-    blocks = re.findall(r"^```(?:python|toml)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    blocks = re.findall(
+        r"^```(?:python|starlark|toml)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(found) == len(blocks) > 10
     for extent, path, text in found:
         whole = (ROOT / path).read_text(encoding="utf-8")
