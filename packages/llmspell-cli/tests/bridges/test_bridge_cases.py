@@ -153,7 +153,9 @@ def at_web(case: BridgeCase, host: str) -> BridgeCase:
 def _behaviour(reply: Any) -> Any:
     match = Match(model=reply.model)
     if reply.status is not None:
-        return Fail(reply.status, message=reply.message, match=match)
+        return Fail(
+            reply.status, message=reply.message, retry_after=reply.retry_after_s, match=match
+        )
     calls = tuple(ToolCall(call.name, call.arguments) for call in reply.calls)
     return Reply(text=reply.text, tool_calls=calls, finish_reason=reply.finish_reason, match=match)
 
