@@ -11,14 +11,13 @@ class MyEngine(ScriptEngine):
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from llmspell_core.errors import UnsupportedError, ValidationError
-from llmspell_core.isolation import Isolation, IsolationReport, in_process, lock_required
+from llmspell_core.isolation import Isolation, IsolationReport, lock_required
 from llmspell_core.limits import Limits
 from llmspell_core.session import Session
 from llmspell_core.source import read_source
@@ -86,7 +85,6 @@ class ScriptEngine(ABC):
     info: ClassVar[EngineInfo]
     isolates: ClassVar[bool] = False
     """Whether each script gets a process of its own, whose lock the engine checks by itself."""
-    _warned = False
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         """Keep the configuration; acquire nothing yet."""
@@ -125,15 +123,6 @@ class ScriptEngine(ABC):
         text = f"the engine `{self.name}` runs scripts in the host's process"
         return IsolationReport(level="inproc", reason=text)
 
-    async def _held_by_nothing(self) -> None:
-        """Refuse, or warn once, where scripts were to be kept apart and are not."""
-        report = await self.isolation()
-        if self.config.require_lock:
-            raise lock_required(report.reason)
-        if self.config.isolation != "inproc" and not self._warned:
-            self._warned = True
-            warnings.warn(in_process(report), stacklevel=3)
-
     @property
     def name(self) -> str:
         """The engine's name, such as ``lua``."""
@@ -171,8 +160,8 @@ class ScriptEngine(ABC):
             UnsupportedError: the lock is required, and this engine has none.
             LlmspellError: whatever ended the script.
         """
-        if not self.isolates:
-            await self._held_by_nothing()
+        if self.config.require_lock and not self.isolates:
+            raise lock_required((await self.isolation()).reason)
         given = dict(params or {})
         check_value(given, path="params")
         if session is not None:

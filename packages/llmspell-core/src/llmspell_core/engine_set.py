@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import TYPE_CHECKING
 
 from llmspell_core.errors import ConfigurationError
+from llmspell_core.isolation import in_process
 from llmspell_core.registry import installed
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class EngineSet:
         self._classes = {cls.info.name: cls for cls in classes}
         self._config = config
         self._started: dict[str, ScriptEngine] = {}
+        self._warned: set[str] = set()
         self._starting = asyncio.Lock()
 
     async def get(self, name: str) -> ScriptEngine:
@@ -36,6 +39,13 @@ class EngineSet:
                 cls = self._classes.get(name) or self._installed(name)
                 engine = self._started[name] = await cls.create(self._config)
             return engine
+
+    async def warn(self, engine: ScriptEngine) -> None:
+        """Warn once where scripts were to be kept apart, and the engine keeps them from nothing."""
+        accepted = self._config.isolation == "inproc" or self._config.require_lock
+        if not (engine.isolates or accepted or engine.name in self._warned):
+            self._warned.add(engine.name)
+            warnings.warn(in_process(await engine.isolation()), stacklevel=2)
 
     async def for_suffix(self, suffix: str, file: str) -> ScriptEngine:
         """Return the engine whose suffixes hold `suffix` (with its dot), started.

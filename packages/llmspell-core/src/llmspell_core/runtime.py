@@ -269,6 +269,7 @@ class Runtime:
         )
         if spell.header.declared and session.asking is not None:
             await session.asking.needs()
+        await self._engines.warn(engine)
         granted = session.permissions
         session.env = granted_environment(self._environ, granted, redactor=redactor)
         started = time.perf_counter()
