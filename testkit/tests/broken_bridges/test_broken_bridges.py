@@ -19,6 +19,7 @@ import broken_metadata
 import broken_values
 from good_bridge import BROKEN, GoodContract, note_world
 
+from llmspell_core.registry import installed
 from llmspell_testkit.bridge import blocking, lab, leaks
 from llmspell_testkit.bridge.check import CHECKS
 from llmspell_testkit.bridge.host import BridgeHost
@@ -35,6 +36,15 @@ MODULES = (
     broken_values,
 )
 """Importing them has declared the broken bridges."""
+_IN = "same-in-"
+
+
+def here(check: str) -> bool:
+    """Say whether a check is made here: some compare with an engine, which may not be installed."""
+    return _IN not in check or check.partition(_IN)[2] in installed("llmspell.engines")
+
+
+JUDGED = [what for what, case in BROKEN.items() if any(map(here, case.caught))]
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +70,17 @@ def test_a_good_bridge_passes(tmp_path: Path) -> None:
     assert caught(GoodContract, note_world(tmp_path)) == {}
 
 
-@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("what", JUDGED)
 def test_a_mistake_is_caught(what: str, tmp_path: Path) -> None:
     """A mistake is caught by the check that is for it, and by no other."""
     case = BROKEN[what]
     with case.around():
         found = caught(case.contract(), case.world(tmp_path))
-    assert set(found) == case.caught, found
+    assert set(found) == set(filter(here, case.caught)), found
 
 
 def test_every_check_catches_a_mistake() -> None:
     """There is no check without a broken bridge that it catches."""
     trials = {trial.id: trial for case in BROKEN.values() for trial in case.contract().trials()}
-    caught = {trials[name].check.id for case in BROKEN.values() for name in case.caught}
-    assert caught == set(CHECKS)
+    names = {name for case in BROKEN.values() for name in case.caught if here(name)}
+    assert {trials[name].check.id for name in names} == set(filter(here, CHECKS))
