@@ -98,7 +98,9 @@ class Recorder:
         if report.failed:
             result = _failed(result, report.longreprtext)
         elif hasattr(report, "wasxfail"):
-            result = _with(result, outcome="known", problems=[report.wasxfail])
+            # pytest before 8.4 writes "reason: " before what `pytest.xfail` was given
+            reason = report.wasxfail.removeprefix("reason: ")
+            result = _with(result, outcome="known", problems=[reason])
         elif report.skipped:
             result = _failed(result, "it was skipped: a contract skips nothing")
         self._ended[item.nodeid] = result
