@@ -28,10 +28,12 @@ class Steps:
     """What the functions of the steps do: return what they get, fail, or wait."""
 
     def __init__(self) -> None:
+        """Return what is given, at first."""
         self.does = ""
         self.reached = False
 
     async def run(self, inputs: Any, *_: Any) -> Any:
+        """Do it."""
         if self.does == "fail":
             raise ScriptRuntimeError("no owls today")
         if self.does == "wait":
@@ -41,6 +43,7 @@ class Steps:
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
+        """Do something else for a while: ``fail`` or ``wait``."""
         self.does = what
         try:
             yield
@@ -57,7 +60,7 @@ def _flow(*steps: tuple[str, dict[str, Any]], **options: Any) -> BuilderExample:
     return BuilderExample(args={"name": "flow", **options}, steps=steps)
 
 
-class TestWorkflowBridge(BridgeContract):
+class WorkflowContract(BridgeContract):
     """Every method of every kind of workflow."""
 
     bridge = WorkflowBridge

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-# tests are imported by file, and share this one
-sys.path.insert(0, str(Path(__file__).parent))
-
-from mcp_server import mcp_server
-
+from llmspell_bridges.contracts.mcp_server import mcp_server
 from llmspell_bridges.mcp import McpBridge
 from llmspell_bridges.mcp.handle import ServerHandle
 from llmspell_bridges.tools import ToolsBridge
@@ -28,7 +22,7 @@ _WAIT = Slow(
 )
 
 
-class TestMcpBridge(BridgeContract):
+class McpContract(BridgeContract):
     """Every method of `mcp`, of the servers and of the tools that it gives."""
 
     bridge = McpBridge

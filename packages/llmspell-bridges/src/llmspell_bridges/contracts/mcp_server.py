@@ -30,6 +30,7 @@ class McpServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
+        """Listen on a free port of the loopback address."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.broken = False
         self.held = False
@@ -38,10 +39,12 @@ class McpServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}/mcp"
 
     @contextmanager
     def hangs_up(self) -> Iterator[None]:
+        """End each connection without an answer."""
         self.broken = True
         try:
             yield
@@ -50,6 +53,7 @@ class McpServer(ThreadingHTTPServer):
 
     @contextmanager
     def holds(self) -> Iterator[None]:
+        """Let each call of a tool wait."""
         self.held = True
         try:
             yield

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-# tests are imported by file, and share this one
-sys.path.insert(0, str(Path(__file__).parent))
-
-from contract_server import serving
-
+from llmspell_bridges.contracts.echo_server import serving
 from llmspell_bridges.http import HttpBridge
 from llmspell_core import Permissions
 from llmspell_testkit import BridgeContract, BridgeWorld, Fault, Slow
@@ -39,7 +33,7 @@ _WAIT = Slow(
 )
 
 
-class TestHttpBridge(BridgeContract):
+class HttpContract(BridgeContract):
     """Every method of `http`, over real connections."""
 
     bridge = HttpBridge

@@ -18,6 +18,7 @@ class EchoServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
+        """Listen on a free port of the loopback address."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.broken = False
         self.waiting = threading.Event()
@@ -25,6 +26,7 @@ class EchoServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 

@@ -6,7 +6,7 @@ from llmspell_bridges.util import UtilBridge
 from llmspell_testkit import BridgeContract, Fault
 
 
-class TestUtilBridge(BridgeContract):
+class UtilContract(BridgeContract):
     """`retry`, with a function of the script."""
 
     bridge = UtilBridge

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from llmock.pytest_plugin import LLMock
-
-# tests are imported by file, and share this one
-sys.path.insert(0, str(Path(__file__).parent))
-
-from model_server import model_server
 
 from llmspell_bridges.agent.handle import AgentHandle
+from llmspell_bridges.contracts.model_server import model_server
 from llmspell_bridges.llm import LlmBridge
 from llmspell_bridges.tools import ToolsBridge
 from llmspell_core import Permissions
-from llmspell_testkit import BridgeContract, BridgeWorld, Fault, Slow
+from llmspell_testkit import BridgeContract, BridgeWorld, FakeProvider, Fault, Slow, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +32,7 @@ def _fails(method: str, status: int, kind: str) -> Fault:
 @pytest.mark.filterwarnings("ignore:Items? '.*' on TypedDict class")
 # litellm makes its coroutine in a thread, and drops it when the call is cancelled meanwhile
 @pytest.mark.filterwarnings("ignore:coroutine 'OpenAIChatCompletion:RuntimeWarning")
-class TestLlmBridge(BridgeContract):
+class LlmContract(BridgeContract):
     """Every method of `llm`, of the agents that it gives, and of the tools that they become."""
 
     bridge = LlmBridge
@@ -66,14 +59,15 @@ class TestLlmBridge(BridgeContract):
     }
 
     @pytest.fixture
-    def bridge_world(
-        self, llmock_server: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[BridgeWorld]:
+    def bridge_world(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[BridgeWorld]:
         """Let a server on this machine be the providers of the examples."""
         for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE", "COHERE"):
             for suffix in ("API_KEY", "BASE_URL", "API_BASE"):
                 monkeypatch.delenv(f"{name}_{suffix}", raising=False)
-        with model_server(LLMock(llmock_server).reset().url) as server:
+        with (
+            FakeProvider(default=response("Hello there")) as provider,
+            model_server(provider.url) as server,
+        ):
             openai = {"base_url": f"{server.url}/v1", "api_key": KEY, "max_retries": 0}
             cohere = {"base_url": server.url, "api_key": KEY, "max_retries": 0}
             settings = {

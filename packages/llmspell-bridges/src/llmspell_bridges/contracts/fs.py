@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.lab import Run
 
 
-class TestFsBridge(BridgeContract):
+class FsContract(BridgeContract):
     """Every method of `fs`, in a folder of its own."""
 
     bridge = FsBridge
@@ -33,7 +33,7 @@ class TestFsBridge(BridgeContract):
         """Fill a folder with what the examples name, and be in it."""
         monkeypatch.chdir(tmp_path)
 
-        async def prepare(run: Run) -> None:
+        async def prepare(run: Run) -> None:  # noqa: ARG001 - what the contract calls
             (tmp_path / "research").mkdir(exist_ok=True)
             for name in ("notes.txt", "old.txt", "big.log", "log.txt", "out.txt"):
                 (tmp_path / name).write_text("one\ntwo\n", encoding="utf-8")

@@ -17,7 +17,7 @@ def _fail(args: dict[str, Any]) -> str:
     raise RuntimeError(args["text"])
 
 
-class TestToolsBridge(BridgeContract):
+class ToolsContract(BridgeContract):
     """Every method of `tools`, and of the tools that it gives."""
 
     bridge = ToolsBridge

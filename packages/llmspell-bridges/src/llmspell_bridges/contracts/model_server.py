@@ -1,6 +1,6 @@
-"""A provider for the contract tests: llmock for conversations, and the rest by hand.
+"""A provider for the contract tests: `FakeProvider` for conversations, and the rest by hand.
 
-It stands in front of llmock, in a thread of its own, so that a test can make it fail or wait, and
+It stands in front of that one, in a thread of its own, so that a test can make it fail or wait, and
 see that nobody waits any more.
 """
 
@@ -40,7 +40,7 @@ ANSWERS: dict[str, Any] = {
         "meta": {"billed_units": {"search_units": 1}},
     },
 }
-"""What llmock does not have, by the end of the path."""
+"""What `FakeProvider` does not have, by the end of the path."""
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -49,6 +49,7 @@ class ModelServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, behind: str) -> None:
+        """Listen on a free port of the loopback address, in front of `behind`."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind = urlsplit(behind)
         self.failing: int | None = None
@@ -58,10 +59,12 @@ class ModelServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @contextmanager
     def fails(self, status: int) -> Iterator[None]:
+        """Refuse each request with a status; 0 hangs up."""
         self.failing = status
         try:
             yield
@@ -70,6 +73,7 @@ class ModelServer(ThreadingHTTPServer):
 
     @contextmanager
     def holds(self) -> Iterator[None]:
+        """Let each request wait."""
         self.held = True
         try:
             yield
@@ -133,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def model_server(behind: str) -> Iterator[ModelServer]:
-    """Run the server in front of llmock at `behind`."""
+    """Run the server in front of the one at `behind`."""
     server = ModelServer(behind)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
