@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llmspell_bridges.llm import clients
 from llmspell_bridges.llm.importing import LISTENERS, litellm_ready
 
 pytestmark = pytest.mark.anyio
@@ -47,3 +48,29 @@ async def test_where_nobody_listens_nothing_is_copied(
         monkeypatch.setattr(litellm, name, list(own))
     await ask("complete", "Hi")
     assert litellm.turn_off_message_logging is False
+
+
+async def test_a_closed_runtime_takes_nothing_from_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many were closed on a loop, what litellm has to tell a listener is told."""
+    await litellm_ready()
+    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+    worker: Any = GLOBAL_LOGGING_WORKER
+    monkeypatch.setattr(worker, "concurrency", 2)
+    monkeypatch.setattr(worker, "_sem", None)
+    for _ in range(3):
+        clients.hold()
+        worker.start()
+        await asyncio.sleep(0)
+        await clients.release()
+    told = asyncio.Event()
+
+    async def tell() -> None:
+        told.set()
+
+    worker.start()
+    worker.enqueue(tell())
+    await asyncio.wait_for(told.wait(), 10)
+    await worker.stop()
