@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECTS = sorted([*ROOT.glob("packages/*/pyproject.toml"), ROOT / "testkit/pyproject.toml"])
 # litellm cannot work without these: whoever has it has them.
 FROM_LITELLM = {"httpx", "openai"}
+# The same of langgraph and its saver, whose types and settings these are, and of the SDK of MCP.
+FROM_LANGGRAPH = {"aiosqlite", "langchain_core", "langsmith"}
+FROM_MCP = {"pydantic"}
 # The core's public records are of its types: whoever has the core has it. The testkit asks an
 # implementer for nothing beside the core and what runs tests.
 FROM_CORE = {"msgspec"}
@@ -46,14 +50,16 @@ def test_every_imported_library_is_declared(path: Path) -> None:
     """What reaches a distribution through another's requirements is declared all the same."""
     used = set().union(*(imports(file) for file in path.parent.glob("src/**/*.py")))
     owners = packages_distributions()
-    libraries = used - sys.stdlib_module_names - FROM_LITELLM
+    brought = FROM_LITELLM | FROM_LANGGRAPH | FROM_MCP
+    libraries = used - sys.stdlib_module_names - brought
     absent = {name for name in libraries if name not in owners}
     assert absent == set(), "not installed here, so nobody can tell which distribution it is"
     if path.parent.name == "testkit":
         libraries -= FROM_CORE
     own = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["name"]
-    declared = {each.name for each in requirements(path)} | {own}
-    assert {name for name in libraries if declared.isdisjoint(owners[name])} == set()
+    declared = {canonicalize_name(each.name) for each in requirements(path)} | {own}
+    owned = {name: {canonicalize_name(owner) for owner in owners[name]} for name in libraries}
+    assert {name for name in libraries if declared.isdisjoint(owned[name])} == set()
 
 
 def test_the_testkit_asks_for_little() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Settings = Callable[[FakeProvider, Path], Mapping[str, Mapping[str, Any]]]
 
 _CLOSE_S = 30.0
+_TRIES = 100
 
 
 class SideEffects(msgspec.Struct, kw_only=True):
@@ -125,12 +127,23 @@ class World:
 
     def _prepare(self, scenario: Scenario) -> None:
         self.provider.reset(scenario.replies, pages=scenario.pages)
-        for child in self.folder.iterdir():
-            shutil.rmtree(child) if child.is_dir() else child.unlink()
+        self._empty()
         for name, text in scenario.files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+
+    def _empty(self) -> None:
+        """Remove what lies in the folder, also what the thread of a cancelled call still writes."""
+        for _ in range(_TRIES):
+            try:
+                for child in self.folder.iterdir():
+                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+            except OSError:
+                time.sleep(0.02)  # no thread can be cancelled: it ends when it has written
+            else:
+                return
+        raise AssertionError("something writes into the folder of scenarios without end")
 
     async def _run(
         self, scenario: Scenario, engine: str, outcome: Outcome, effects: SideEffects
