@@ -31,7 +31,10 @@ def _fails(method: str, status: int, kind: str) -> Fault:
 @pytest.mark.filterwarnings("ignore:Accessing the 'model_")  # litellm's own use of pydantic
 @pytest.mark.filterwarnings("ignore:Items? '.*' on TypedDict class")
 # litellm makes its coroutine in a thread, and drops it when the call is cancelled meanwhile
-@pytest.mark.filterwarnings("ignore:coroutine 'OpenAIChatCompletion:RuntimeWarning")
+@pytest.mark.filterwarnings(
+    "ignore:coroutine '(a(completion|embedding|rerank|speech|moderation|transcription|image)|"
+    "BaseLLM|OpenAI):RuntimeWarning"
+)
 class LlmContract(BridgeContract):
     """Every method of `llm`, of the agents that it gives, and of the tools that they become."""
 
