@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -17,21 +15,18 @@ import msgspec
 from llmspell_core.errors import LlmspellError
 from llmspell_core.session import Session
 from llmspell_core.values import plain
+from llmspell_testkit.deadline import DeadlineError, alarm, within
 from llmspell_testkit.loader import limits_of, permissions_of
 from llmspell_testkit.probe import ContractBridge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from llmspell_core.engine import EngineConfig, ScriptEngine
     from llmspell_testkit.case import Case
 
 GRACE_S = 2.0
 """How long a cancelled case may take to end, before the engine is given up."""
-
-
-class DeadlineError(BaseException):
-    """A case blocks the event loop; not an `Exception`, so that no engine catches it."""
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -129,8 +124,8 @@ class EngineHost:
         return outcome
 
     def _call(self, work: Coroutine[Any, Any, Any], deadline_s: float) -> Any:
-        with _alarm(deadline_s + GRACE_S):
-            return self._runner.run(_within(work, deadline_s))
+        with alarm(deadline_s + GRACE_S):
+            return self._runner.run(within(work, deadline_s, GRACE_S))
 
     async def _started(self) -> ScriptEngine:
         if self._engine is None:
@@ -191,40 +186,3 @@ def _includes(case: Case, engine: ScriptEngine) -> dict[str, dict[str, str]]:
         name: {"name": name.replace(".", "/") + suffix, "source": source}
         for name, source in case.includes.get(engine.name, {}).items()
     }
-
-
-async def _within(work: Coroutine[Any, Any, Any], deadline_s: float) -> Any:
-    """Await `work` for at most that long; it may not swallow its cancellation to live on."""
-    task = asyncio.ensure_future(work)
-    done, _ = await asyncio.wait({task}, timeout=deadline_s)
-    if not done:
-        task.cancel()
-        await asyncio.wait({task}, timeout=GRACE_S / 2)
-        if task.done() and not task.cancelled():
-            with suppress(BaseException):
-                task.result()
-        raise TimeoutError
-    return task.result()
-
-
-@contextmanager
-def _alarm(after_s: float) -> Iterator[None]:
-    """Interrupt the block where it blocks the event loop itself; on the main thread only."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def ring(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
-        raise DeadlineError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s)
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left_s:  # somebody else's timer, such as a test runner's, goes on
-            remaining_s = max(0.001, left_s - (time.monotonic() - started))
-            signal.setitimer(signal.ITIMER_REAL, remaining_s)

@@ -6,14 +6,17 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING
 
-from llmspell_testkit.bridge.deadline import GRACE_S, BlockedError, alarm, within
 from llmspell_testkit.bridge.engines import Engines
 from llmspell_testkit.bridge.lab import Lab
+from llmspell_testkit.deadline import DeadlineError, alarm, within
 
 if TYPE_CHECKING:
     from llmspell_testkit.bridge.check import Trial
     from llmspell_testkit.bridge.contract import BridgeContract
     from llmspell_testkit.bridge.world import BridgeWorld
+
+GRACE_S = 5.0
+"""How long a check that was cancelled may take to end, and the loop to come back from a call."""
 
 
 class BridgeHost:
@@ -30,7 +33,7 @@ class BridgeHost:
     def close(self) -> None:
         """Close the engines and the loop."""
         with self._runner:
-            self._runner.run(within(self._engines.close(), GRACE_S))
+            self._runner.run(within(self._engines.close(), GRACE_S, GRACE_S))
         self._known = None
         gc.collect()  # what warns of itself when it goes does so in this class
 
@@ -39,8 +42,8 @@ class BridgeHost:
         deadline_s = self.contract.deadline_s
         try:
             with alarm(deadline_s + GRACE_S):
-                return self._runner.run(within(self._look(trial, world), deadline_s))
-        except (BlockedError, TimeoutError):
+                return self._runner.run(within(self._look(trial, world), deadline_s, GRACE_S))
+        except (DeadlineError, TimeoutError):
             return [f"expected an end within {deadline_s:g} s, and it goes on"]
         except Exception as error:  # noqa: BLE001 - of the bridge's `open` or `close`, or the world's
             return [f"expected the bridge to open and close, got {type(error).__name__}: {error}"]

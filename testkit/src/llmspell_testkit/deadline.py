@@ -1,4 +1,4 @@
-"""An end to every check: cancelled when its time is over, and interrupted where it blocks the loop."""
+"""An end to every case and check: cancelled when its time is over, and interrupted where it blocks the loop."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GRACE_S = 5.0
-"""How long a check that was cancelled may take to end, and the loop to come back from a call."""
+
+class DeadlineError(BaseException):
+    """What is tested blocks the event loop; not an `Exception`, so that nothing of it catches it."""
 
 
-class BlockedError(BaseException):
-    """A check blocks the event loop; not an `Exception`, so that no bridge catches it."""
-
-
-async def within(work: Coroutine[Any, Any, T], deadline_s: float) -> T:
+async def within(work: Coroutine[Any, Any, T], deadline_s: float, grace_s: float) -> T:
     """Await `work` for at most that long; it may not swallow its cancellation to live on.
+
+    What was cancelled is given half of `grace_s` to end.
 
     Raises:
         TimeoutError: it took longer.
@@ -32,7 +31,7 @@ async def within(work: Coroutine[Any, Any, T], deadline_s: float) -> T:
     done, _ = await asyncio.wait({task}, timeout=deadline_s)
     if not done:
         task.cancel()
-        await asyncio.wait({task}, timeout=GRACE_S / 2)
+        await asyncio.wait({task}, timeout=grace_s / 2)
         if task.done():
             with suppress(BaseException):
                 task.result()
@@ -45,14 +44,14 @@ def alarm(after_s: float) -> Iterator[None]:
     """Interrupt the block where it blocks the event loop itself; on the main thread only.
 
     Raises:
-        BlockedError: it did.
+        DeadlineError: it did.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
 
     def ring(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
-        raise BlockedError
+        raise DeadlineError
 
     before = signal.signal(signal.SIGALRM, ring)
     left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s)
