@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from llmspell_bridges.contracts.serving import served
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -113,12 +115,5 @@ def _answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def mcp_server() -> Iterator[McpServer]:
     """Run a server on a free loopback port."""
-    server = McpServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with served(McpServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

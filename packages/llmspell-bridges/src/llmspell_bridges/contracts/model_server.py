@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from llmspell_bridges.contracts.serving import served
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -138,12 +140,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def model_server(behind: str) -> Iterator[ModelServer]:
     """Run the server in front of the one at `behind`."""
-    server = ModelServer(behind)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with served(ModelServer(behind)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
