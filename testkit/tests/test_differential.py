@@ -46,14 +46,19 @@ if TYPE_CHECKING:
     from llmspell_core.values import Value
 
 INPROC = EngineConfig(isolation="inproc")
-ALL = ReferenceEngine.info.capabilities
+ALL = ReferenceEngine.info.capabilities | ReferenceEngine.info.traits
 
 
 class Good(ReferenceEngine):
     """Does what is right, under another name."""
 
     info = EngineInfo(
-        name="other", language="none", version="1", suffixes=(".o",), capabilities=ALL
+        name="other",
+        language="none",
+        version="1",
+        suffixes=(".o",),
+        capabilities=ReferenceEngine.info.capabilities,
+        traits=ReferenceEngine.info.traits,
     )
 
 

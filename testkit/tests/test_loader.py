@@ -113,7 +113,7 @@ def test_the_schema_is_up_to_date() -> None:
         ("expect.result = 1", "expect.logs = []", "exactly one of `result` and `error`"),
         ("expect.result = 1", 'expect.error.kind = "oops"', "no such kind of error: oops"),
         ("expect.result = 1", 'expect.result = {"$int" = 1.5, a = 1}', r"one tag of \$null"),
-        ("source.lua", 'needs = ["magic"]\nsource.lua', "no such capability: magic"),
+        ("source.lua", 'needs = ["magic"]\nsource.lua', "no such capability or trait: magic"),
         ("source.lua", "limits.speed = 1\nsource.lua", "case `one`: .*speed"),
         ("source.lua", "limits.timeout_s = -1\nsource.lua", "must be positive"),
         ("source.lua", 'then = "two"\nsource.lua', "`then` names no case: two"),

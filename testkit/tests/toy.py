@@ -46,7 +46,8 @@ class ToyEngine(ScriptEngine):
         language="Toy",
         version="1",
         suffixes=(".toy",),
-        capabilities=frozenset({"float_identity", "hard_timeout", "int64", "stdlib"}),
+        capabilities=frozenset({"hard_timeout", "int64", "stdlib"}),
+        traits=frozenset({"float_identity"}),
     )
 
     async def check_syntax(self, script: str, name: str) -> None:

@@ -123,7 +123,7 @@ class EngineContract:
     @classmethod
     def declines(cls, needs: Iterable[str], config: EngineConfig) -> list[str]:
         """List those of `needs` that the engine, so configured, declines."""
-        return sorted(set(needs) - cls.engine(config).capabilities)
+        return sorted(set(needs) - cls.engine(config).nouns)
 
     def test_case(self, contract_host: Host, contract_case: Case) -> None:
         """The engine does what the case says. If this fails, the report names the contract's page."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from llmspell_core.engine import CAPABILITIES
+from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_core.errors import KINDS
 from llmspell_core.limits import Limits
 from llmspell_core.permissions import Permissions
@@ -200,9 +200,9 @@ def check_case(file: str, case: C) -> C:
     if (expect.result is msgspec.UNSET) == (error is None) and case.action == "run":
         raise _error(file, case.id, "expect exactly one of `result` and `error`")
     named = {*case.needs, *([case.declines] if case.declines else [])}
-    unknown = sorted(named - set(CAPABILITIES))
+    unknown = sorted(named - {*CAPABILITIES, *TRAITS})
     if unknown:
-        raise _error(file, case.id, f"no such capability: {', '.join(unknown)}")
+        raise _error(file, case.id, f"no such capability or trait: {', '.join(unknown)}")
     if error is not None and error.kind not in KINDS:
         raise _error(file, case.id, f"no such kind of error: {error.kind}")
     try:

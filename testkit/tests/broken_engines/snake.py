@@ -25,7 +25,7 @@ from snake_values import Values
 from snake_watch import EndedError, resident, watch
 
 from llmspell_core import dispatch
-from llmspell_core.engine import CAPABILITIES, EngineInfo, ScriptEngine
+from llmspell_core.engine import CAPABILITIES, TRAITS, EngineInfo, ScriptEngine
 from llmspell_core.errors import (
     Frame,
     LlmspellError,
@@ -285,7 +285,8 @@ class Snake(ScriptEngine):
         version="3",
         suffixes=(".py",),
         comment="#",
-        capabilities=frozenset(CAPABILITIES) - {"invalid_text"},
+        capabilities=frozenset(CAPABILITIES),
+        traits=frozenset(TRAITS) - {"invalid_text"},
     )
     run_class: ClassVar[type[Run]] = Run
 

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         CAPABILITIES as CAPABILITIES,
     )
     from llmspell_core.engine import (
+        TRAITS as TRAITS,
+    )
+    from llmspell_core.engine import (
         EngineConfig as EngineConfig,
     )
     from llmspell_core.engine import (
@@ -234,6 +237,7 @@ _MODULES = {
     "context": ("CallContext",),
     "engine": (
         "CAPABILITIES",
+        "TRAITS",
         "EngineConfig",
         "EngineInfo",
         "ScriptEngine",
@@ -303,6 +307,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "CAPABILITIES",
+    "TRAITS",
     "AgentError",
     "Ask",
     "AuthenticationError",

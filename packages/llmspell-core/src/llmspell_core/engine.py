@@ -34,13 +34,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES: dict[str, str] = {
     "int64": "integers of 64 bits keep their value",
-    "bytes": "bytes and text are told apart",
     "binary": "bytes that are no text can be held",
-    "float_identity": "1.0 and 1 are told apart",
-    "invalid_text": "a text may hold what is no valid Unicode",
-    "catching": "a script can catch an error and go on",
-    "thrown_values": "a script can raise any value, which the error keeps",
-    "dynamic_names": "a script can ask whether a name exists",
     "stdlib": "the library of `json`, `math` and `util` is there, whole",
     "callbacks": "script functions can be passed to bridges",
     "concurrency": "one spell can have many calls in flight",
@@ -52,11 +46,24 @@ CAPABILITIES: dict[str, str] = {
     "memory_limit": "a script cannot allocate more than it may",
     "includes": "a spell can require other spells",
 }
-"""What an engine may offer, as nouns; an engine that claims one is held to it by the contract."""
+"""What an engine may offer, as nouns: the contract holds it to what it claims, and to refuse the rest."""
+
+TRAITS: dict[str, str] = {
+    "bytes": "bytes and text are told apart",
+    "float_identity": "1.0 and 1 are told apart",
+    "invalid_text": "a text may hold what is no valid Unicode",
+    "catching": "a script can catch an error and go on",
+    "thrown_values": "a script can raise any value, which the error keeps",
+    "dynamic_names": "a script can ask whether a name exists",
+}
+"""What a language has or lacks by itself, as nouns that are no capability's: it can be shown, not refused."""
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine says of itself: `language` as people write it, `suffixes` with the dot."""
+    """What an engine says of itself: `language` as people write it, `suffixes` with the dot.
+
+    `capabilities` are nouns of `CAPABILITIES`, `traits` nouns of `TRAITS`.
+    """
 
     name: str
     language: str
@@ -64,6 +71,7 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     suffixes: tuple[str, ...]
     comment: str = "//"
     capabilities: frozenset[str] = frozenset()
+    traits: frozenset[str] = frozenset()
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,6 +252,11 @@ class ScriptEngine(ABC):
             offered -= {"hard_timeout", "memory_limit"}
         return offered
 
+    @property
+    def nouns(self) -> frozenset[str]:
+        """All that can be asked of this engine: its capabilities, and its language's traits."""
+        return self.capabilities | self.info.traits
+
     def _needs(self, capability: str, value: object) -> None:
         if value is not None and capability not in self.capabilities:
             how = f" at isolation `{self.config.isolation}`"
@@ -251,4 +264,4 @@ class ScriptEngine(ABC):
             raise UnsupportedError(text, capability=capability)
 
 
-__all__ = ["CAPABILITIES", "EngineConfig", "EngineInfo", "Isolation", "ScriptEngine"]
+__all__ = ["CAPABILITIES", "TRAITS", "EngineConfig", "EngineInfo", "Isolation", "ScriptEngine"]

@@ -76,9 +76,9 @@ class Comparing:
                 self._runner.run(engine.close())
 
     @property
-    def capabilities(self) -> frozenset[str]:
+    def nouns(self) -> frozenset[str]:
         """What all of the engines claim: programs need no more."""
-        return frozenset.intersection(*(engine.capabilities for engine in self._engines))
+        return frozenset.intersection(*(engine.nouns for engine in self._engines))
 
     def hold(
         self,
@@ -105,7 +105,7 @@ class Comparing:
             phases=[Phase.generate, Phase.shrink],
             print_blob=False,
         )
-        @given(programs(self.capabilities))
+        @given(programs(self.nouns))
         def check(program: Program) -> None:
             found = self.differences(program)
             if found:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmspell_core import dispatch
-from llmspell_core.engine import CAPABILITIES, EngineInfo, ScriptEngine
+from llmspell_core.engine import CAPABILITIES, TRAITS, EngineInfo, ScriptEngine
 from llmspell_core.errors import LlmspellError, ScriptSyntaxError
 from llmspell_core.values import CallbackRef, HandleRef
 from llmspell_testkit.differential.program import (
@@ -46,6 +46,7 @@ class ReferenceEngine(ScriptEngine):
         version="1",
         suffixes=(".program",),
         capabilities=frozenset(CAPABILITIES),
+        traits=frozenset(TRAITS),
     )
     program: ClassVar[ContextVar[Program]] = ContextVar("program")
     """What the next run in this context does, whatever its script says."""

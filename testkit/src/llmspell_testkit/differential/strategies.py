@@ -33,10 +33,10 @@ _TAKERS = ("take_int", "take_float", "take_text", "take_bool", "take_list", "tak
 _NAMES = st.sampled_from(["a", "b", "ü", "two words", "__proto__", "length", "1", "$t", ""])
 
 
-def values(capabilities: frozenset[str]) -> st.SearchStrategy[Any]:
-    """Make script values, but for what an engine without these capabilities cannot tell apart."""
-    most = 2**63 - 1 if "int64" in capabilities else _SAFE
-    whole = "float_identity" in capabilities
+def values(nouns: frozenset[str]) -> st.SearchStrategy[Any]:
+    """Make script values, but for what an engine without these nouns cannot tell apart."""
+    most = 2**63 - 1 if "int64" in nouns else _SAFE
+    whole = "float_identity" in nouns
     leaves: list[st.SearchStrategy[Any]] = [
         st.none(),
         st.booleans(),
@@ -47,7 +47,7 @@ def values(capabilities: frozenset[str]) -> st.SearchStrategy[Any]:
     ]
     if most > _SAFE:  # rare among all integers, and where engines differ
         leaves += [st.integers(_SAFE, most), st.integers(-most - 1, -_SAFE)]
-    if "bytes" in capabilities:
+    if "bytes" in nouns:
         leaves.append(st.binary(max_size=4))
     return st.recursive(
         st.one_of(leaves),
@@ -67,9 +67,9 @@ def _texts() -> st.SearchStrategy[str]:
     return st.text(st.characters(codec="utf-8"), max_size=6)
 
 
-def value_programs(capabilities: frozenset[str]) -> st.SearchStrategy[Program]:
+def value_programs(nouns: frozenset[str]) -> st.SearchStrategy[Program]:
     """Make programs about values: written out, as parameters, through the probe and back."""
-    made = values(capabilities)
+    made = values(nouns)
 
     def program(literal: Any, param: Any) -> Program:
         steps = (
@@ -86,16 +86,16 @@ def value_programs(capabilities: frozenset[str]) -> st.SearchStrategy[Program]:
 
 
 @st.composite
-def sequences(draw: st.DrawFn, capabilities: frozenset[str]) -> Program:
+def sequences(draw: st.DrawFn, nouns: frozenset[str]) -> Program:
     """Make programs that call one method after the other, with what came before."""
-    steps = draw(_steps(capabilities, []))
+    steps = draw(_steps(nouns, []))
     names = [step.name for step in steps if not isinstance(step, Log)]
     shown = [name for name in names if not name.startswith("h")]
     return Program(Block(tuple(steps), ListOf(tuple(Var(name) for name in shown))))
 
 
 @st.composite
-def _steps(draw: st.DrawFn, capabilities: frozenset[str], known: list[str]) -> list[Step]:
+def _steps(draw: st.DrawFn, nouns: frozenset[str], known: list[str]) -> list[Step]:
     steps: list[Step] = []
     names = list(known)
     handles: list[str] = []
@@ -106,15 +106,15 @@ def _steps(draw: st.DrawFn, capabilities: frozenset[str], known: list[str]) -> l
         )
         if kind == "log":
             steps.append(Log(draw(_texts())))
-        elif kind == "handle" and "handles" in capabilities:
+        elif kind == "handle" and "handles" in nouns:
             steps += _counting(draw, f"h{name}", name, handles)
             names.append(name)
-        elif kind == "collect" and "streams" in capabilities:
+        elif kind == "collect" and "streams" in nouns:
             count, most = draw(st.integers(0, 5)), draw(st.integers(1, 6))
             steps.append(Collect(name, Call("stream", (Literal(count),)), most))
             names.append(name)
-        elif kind == "apply" and "callbacks" in capabilities:
-            steps.append(draw(_apply(capabilities, name, names)))
+        elif kind == "apply" and "callbacks" in nouns:
+            steps.append(draw(_apply(nouns, name, names)))
             names.append(name)
         elif kind == "fail":
             call = Call("fail", (Literal(draw(st.sampled_from(_KINDS))), Literal(draw(_texts()))))
@@ -123,7 +123,7 @@ def _steps(draw: st.DrawFn, capabilities: frozenset[str], known: list[str]) -> l
             steps.append((Attempt if caught else Let)(name, call))
             names.append(name)
         else:
-            call = draw(_call(capabilities, names))
+            call = draw(_call(nouns, names))
             steps.append(
                 (Attempt if kind == "attempt" or call.method in _TAKERS else Let)(name, call)
             )
@@ -142,8 +142,8 @@ def _counting(draw: st.DrawFn, handle: str, name: str, handles: list[str]) -> li
     return steps
 
 
-def _expression(capabilities: frozenset[str], names: list[str]) -> st.SearchStrategy[Expression]:
-    made: st.SearchStrategy[Expression] = st.builds(Literal, values(capabilities))
+def _expression(nouns: frozenset[str], names: list[str]) -> st.SearchStrategy[Expression]:
+    made: st.SearchStrategy[Expression] = st.builds(Literal, values(nouns))
     if not names:
         return made
     one: st.SearchStrategy[Expression] = made | st.builds(Var, st.sampled_from(names))
@@ -155,7 +155,7 @@ def _expression(capabilities: frozenset[str], names: list[str]) -> st.SearchStra
 
 
 @st.composite
-def _call(draw: st.DrawFn, capabilities: frozenset[str], names: list[str]) -> Call:
+def _call(draw: st.DrawFn, nouns: frozenset[str], names: list[str]) -> Call:
     method = draw(st.sampled_from(["echo", "seen", "add", "options", *_TAKERS]))
     if method == "add":
         numbers = st.integers(-1000, 1000).map(Literal)
@@ -164,15 +164,15 @@ def _call(draw: st.DrawFn, capabilities: frozenset[str], names: list[str]) -> Ca
         named = draw(st.dictionaries(st.sampled_from(["third", "second"]), st.integers(0, 9)))
         more: dict[str, Any] = {k: v if k == "third" else str(v) for k, v in named.items()}
         return Call("options", (Literal(draw(_texts())), Literal({**more, "fourth": True})))
-    return Call(method, (draw(_expression(capabilities, names)),))
+    return Call(method, (draw(_expression(nouns, names)),))
 
 
 @st.composite
-def _apply(draw: st.DrawFn, capabilities: frozenset[str], name: str, names: list[str]) -> Apply:
+def _apply(draw: st.DrawFn, nouns: frozenset[str], name: str, names: list[str]) -> Apply:
     inner = f"{name}_in"
-    steps = (Let(inner, draw(_call(capabilities - {"int64"}, ["x"]).filter(_never_fails))),)
+    steps = (Let(inner, draw(_call(nouns - {"int64"}, ["x"]).filter(_never_fails))),)
     result = ListOf((Var("x"), Var(inner)))
-    return Apply(name, draw(_expression(capabilities, names)), Block(steps, result))
+    return Apply(name, draw(_expression(nouns, names)), Block(steps, result))
 
 
 def _never_fails(call: Call) -> bool:
@@ -180,18 +180,18 @@ def _never_fails(call: Call) -> bool:
 
 
 @st.composite
-def interleavings(draw: st.DrawFn, capabilities: frozenset[str]) -> Program:
+def interleavings(draw: st.DrawFn, nouns: frozenset[str]) -> Program:
     """Make programs whose calls are under way together, and end in an order of chance."""
     count = draw(st.integers(2, 6))
     order = draw(st.permutations(range(count)))
     blocks: list[Block] = [Block((), Literal(None))] * count
     for place, index in enumerate(order):
-        value, name = draw(values(capabilities)), f"b{index}"
+        value, name = draw(values(nouns)), f"b{index}"
         steps: list[Step] = []
         if place:
             gate = Literal(f"g{order[place - 1]}")
             steps.append(Let(f"{name}_w", Call("wait_gate", (gate, Literal(value)))))
-        steps.append(Attempt(f"{name}_e", draw(_call(capabilities, []))))
+        steps.append(Attempt(f"{name}_e", draw(_call(nouns, []))))
         if draw(st.booleans()):
             steps.append(Let(f"{name}_s", Call("seen", (Literal(value),))))
         steps.append(Let(f"{name}_o", Call("open_gate", (Literal(f"g{index}"),))))

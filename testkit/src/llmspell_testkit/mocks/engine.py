@@ -59,7 +59,8 @@ class MockEngine(ScriptEngine):
         version="1",
         suffixes=(".mock",),
         comment="#",
-        capabilities=frozenset({"bytes", "float_identity", "handles", "int64", "streams"}),
+        capabilities=frozenset({"handles", "int64", "streams"}),
+        traits=frozenset({"bytes", "float_identity"}),
     )
     answers: ClassVar[Mapping[str, Any]] = {}
     log: ClassVar[list[Execution]] = []

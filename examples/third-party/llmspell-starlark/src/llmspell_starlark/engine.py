@@ -32,7 +32,8 @@ class StarlarkEngine(ScriptEngine):
         version="2026.1",
         suffixes=(".star", ".bzl"),
         comment="#",
-        capabilities=frozenset({"int64", "float_identity"}),
+        capabilities=frozenset({"int64"}),
+        traits=frozenset({"float_identity"}),
     )
 
     async def check_syntax(self, script: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What every engine in a worker offers: the protocol's own features, and a whole language."""
+"""What every engine in a worker offers: the protocol's own features, and a whole language's traits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ COMMON = frozenset(
     {
         "int64",
         "binary",
-        "invalid_text",
-        "catching",
-        "thrown_values",
-        "dynamic_names",
         "stdlib",
         "callbacks",
         "concurrency",
@@ -22,3 +18,7 @@ COMMON = frozenset(
         "includes",
     }
 )
+"""The capabilities of the protocol."""
+
+COMMON_TRAITS = frozenset({"invalid_text", "catching", "thrown_values", "dynamic_names"})
+"""What both languages have by themselves."""

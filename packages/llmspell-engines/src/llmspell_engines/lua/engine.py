@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from llmspell_core.engine import EngineInfo
-from llmspell_engines.host.capabilities import COMMON
+from llmspell_engines.host.capabilities import COMMON, COMMON_TRAITS
 from llmspell_engines.host.engine import WorkerEngine
 
 
 class LuaEngine(WorkerEngine):
-    """Runs Lua 5.4. Text and valid UTF-8 bytes are one thing in Lua, so it declines ``bytes``."""
+    """Runs Lua 5.4. Text and valid UTF-8 bytes are one thing in Lua, so it lacks ``bytes``."""
 
     info = EngineInfo(
         name="lua",
@@ -16,6 +16,7 @@ class LuaEngine(WorkerEngine):
         version="5.4",
         suffixes=(".lua",),
         comment="--",
-        capabilities=COMMON | {"float_identity"},
+        capabilities=COMMON,
+        traits=COMMON_TRAITS | {"float_identity"},
     )
     guest = "llmspell_engines.lua.guest:LuaGuest"

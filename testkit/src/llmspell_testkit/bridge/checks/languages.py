@@ -38,7 +38,7 @@ async def same_in(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """A script's arguments reach the bridge as they are, and the script gets what the bridge gives."""
     member = it.member
     engine = await lab.engines.get(it.engine)
-    if _needs(lab, member) - engine.capabilities or not await _sound(lab, member):
+    if _needs(lab, member) - engine.nouns or not await _sound(lab, member):
         return
     async with lab.trying() as run:
         steps, sent = await _way(run, member)
@@ -111,7 +111,7 @@ def _callable(value: Any) -> Any:
 
 
 def _normal(value: Any, engine: ScriptEngine) -> Any:  # noqa: C901, PLR0911 - one line per type
-    """Level what the engine declines to tell apart."""
+    """Level what the engine's language cannot tell apart."""
     if isinstance(value, Callback):
         return "<function>"
     if isinstance(value, HandleRef):
@@ -126,17 +126,13 @@ def _normal(value: Any, engine: ScriptEngine) -> Any:  # noqa: C901, PLR0911 - o
         if not value:
             return []  # Lua has one empty table
         return {key: _normal(item, engine) for key, item in value.items()}
-    if (
-        isinstance(value, float)
-        and value.is_integer()
-        and "float_identity" not in engine.capabilities
-    ):
+    if isinstance(value, float) and value.is_integer() and "float_identity" not in engine.nouns:
         return int(value)
     if isinstance(value, TextRecord):
         return _normal(value.fields, engine)
     if not isinstance(value, (str, bytes, int, float, type(None))):
         return f"<{type(value).__name__}>"
-    if isinstance(value, bytes) and "bytes" not in engine.capabilities:
+    if isinstance(value, bytes) and "bytes" not in engine.nouns:
         try:
             return value.decode()
         except UnicodeDecodeError:
