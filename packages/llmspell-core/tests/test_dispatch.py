@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmspell_core import (
+    Bridge,
     Budget,
     BudgetError,
     InternalError,
@@ -18,6 +19,7 @@ from llmspell_core import (
     Permissions,
     Session,
     ValidationError,
+    method,
 )
 from llmspell_core.dispatch import call
 from llmspell_core.values import BuilderRef, CallbackRef, HandleRef
@@ -162,6 +164,51 @@ async def test_releasing_a_stream_closes_its_source(session: Session, demo: Demo
     assert demo.left_early == 1
     with pytest.raises(ValidationError, match="it was closed"):
         await _pull(session, stream)
+
+
+class Source:
+    """A stream that is no generator, and holds something from the start."""
+
+    def __init__(self) -> None:
+        self.left, self.closed = 2, 0
+
+    def __aiter__(self) -> Source:
+        return self
+
+    async def __anext__(self) -> int:
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Sources(Bridge):
+    """Gives a stream that it keeps."""
+
+    name = "sources"
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @method(example={})
+    async def open_one(self) -> Any:
+        """Give it."""
+        return self._source
+
+
+@pytest.mark.parametrize("read", [0, 1, 2, 3])
+async def test_a_source_is_closed_once(read: int) -> None:
+    """Never read, left early or read to its end: what a stream reads from is closed one time."""
+    source = Source()
+    session = Session(bridges={"sources": Sources(source)})
+    stream: Any = await call(session, "sources", "open_one", [])
+    for _ in range(read):
+        await _pull(session, stream, 1)
+    await session.close()
+    assert source.closed == 1
 
 
 async def test_a_callback_runs_in_the_script(session: Session) -> None:

@@ -238,3 +238,78 @@ class Clinging(Bridge):
             except GeneratorExit:
                 yield -1
             number += 1
+
+
+class Lid(Handle):
+    """A handle that closes the count that it lies on."""
+
+    type_name = "lid"
+
+    def __init__(self, count: Count) -> None:
+        self._count = count
+
+    @method(example={})
+    async def ping(self) -> str:
+        """Answer."""
+        return "pong"
+
+    async def close(self) -> None:
+        """Close what others have, too."""
+        await self._count.close()
+
+
+@broken("a handle closes another one, which is closed already", "pot.closed-once")
+class ClosingTwice(Bridge):
+    """Makes pots."""
+
+    name = "closing_twice"
+
+    @method(example={})
+    async def pot(self) -> list[Count | Lid]:
+        """Make a number and what lies on it."""
+        count = Count(3)
+        return [count, Lid(count)]
+
+
+class Numbers:
+    """A stream that is no generator: it is closed by who reads it, and again by its bridge."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        """Be read."""
+        return self
+
+    async def __anext__(self) -> int:
+        """Count down."""
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+    async def aclose(self) -> None:
+        """Count no more."""
+        self.left = 0
+
+
+@broken("a stream is closed again when its bridge is", "numbers.closed-once")
+class ClosingStreamsTwice(Bridge):
+    """Counts."""
+
+    name = "closing_streams_twice"
+    scope = "run"
+
+    def __init__(self) -> None:
+        self._open: list[Numbers] = []
+
+    @method(example={})
+    async def numbers(self) -> AsyncIterator[int]:
+        """Count down."""
+        self._open.append(Numbers())
+        return self._open[-1]
+
+    async def close(self) -> None:
+        """Close what a script may have left."""
+        while self._open:
+            await self._open.pop().aclose()

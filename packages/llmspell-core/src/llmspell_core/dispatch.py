@@ -138,7 +138,7 @@ async def _invoke(
     # back has to be the same. What comes out of a stream was looked at when it went in.
     own = "read" in found.effects or isinstance(owner, Stream)
     if found.streams:
-        return session.handles.add(Stream(_values(session, result, own=own)))
+        return session.handles.add(Stream(_Values(session, result, own=own)))
     return _to_value(session, await result, own=own)
 
 
@@ -170,16 +170,34 @@ def _named(effect: str, args: Sequence[Any]) -> str | None:
     return host or None if effect == "net" else None
 
 
-async def _values(
-    session: Session, source: AsyncIterator[Any], *, own: bool = False
-) -> AsyncIterator[Value]:
-    """Convert each item of a stream; closing this closes the source."""
-    try:
-        async for item in source:
-            yield _to_value(session, item, own=own)
-    finally:
-        aclose = getattr(source, "aclose", None)
-        if aclose is not None:
+class _Values:
+    """Converts each item of a stream; closing it closes the source, and so does its end.
+
+    It is no generator: one that was never started closes nothing.
+    """
+
+    def __init__(self, session: Session, source: AsyncIterator[Any], *, own: bool = False) -> None:
+        self.source = source
+        self._items = aiter(source)
+        self._session = session
+        self._own = own
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[Value]:
+        return self
+
+    async def __anext__(self) -> Value:
+        try:
+            return _to_value(self._session, await anext(self._items), own=self._own)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Close the source, once."""
+        aclose = getattr(self.source, "aclose", None)
+        if aclose is not None and not self._closed:
+            self._closed = True
             await aclose()
 
 
@@ -194,7 +212,7 @@ def _adopt(session: Session, item: Any) -> Any:
     if isinstance(item, Handle):
         return session.handles.add(item)
     if hasattr(item, "__aiter__"):
-        return session.handles.add(Stream(_values(session, item)))
+        return session.handles.add(Stream(_Values(session, item)))
     return item
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import AsyncIterable
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
@@ -80,6 +81,12 @@ def handles_in(hint: Any) -> Iterator[type[Handle]]:
     for part in get_args(hint):
         if part is not hint:
             yield from handles_in(part)
+
+
+def is_stream(hint: Any) -> bool:
+    """Say whether an answer of type `hint` is a stream that is no generator of the method's own."""
+    origin = get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, AsyncIterable)
 
 
 def is_function(hint: Any) -> bool:

@@ -10,6 +10,7 @@ from llmspell_testkit.bridge.checks import (
     languages,
     lifetime,
     metadata,
+    release,
     results,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "languages",
     "lifetime",
     "metadata",
+    "release",
     "results",
 ]

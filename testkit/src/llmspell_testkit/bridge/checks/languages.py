@@ -143,11 +143,12 @@ def _normal(value: Any, engine: ScriptEngine) -> Any:  # noqa: C901, PLR0911 - o
 def _gives(member: Member) -> str:
     """Say what a script can give back of what the member answers: no handle."""
     from llmspell_core.bridge import Handle
-    from llmspell_testkit.bridge.members import handles_in
+    from llmspell_testkit.bridge.members import handles_in, is_stream
 
     if member.method.streams:
         return "items"
-    if member.method.returns is Handle or any(handles_in(member.method.returns)):
+    hint = member.method.returns
+    if hint is Handle or any(handles_in(hint)) or is_stream(hint):
         return "nothing"
     return "value"
 

@@ -123,7 +123,7 @@ async def _run_leaves(lab: Lab, member: Member) -> list[str]:
     return found
 
 
-async def _clean(lab: Lab, member: Member) -> bool:
+async def clean(lab: Lab, member: Member) -> bool:
     """Say whether the example works and leaves nothing: what it leaves is told once."""
     if member.id not in lab.leaves:
         await _run_leaves(lab, member)
@@ -150,7 +150,7 @@ async def left_early(lab: Lab, it: Subject) -> AsyncIterator[str]:
             problems.append(f"expected nothing to keep what was left, got {', '.join(alive)}")
         return [*problems, *_closing_problems(run)]
 
-    if (stream or _gives_handles(it.member)) and await _clean(lab, it.member):
+    if (stream or _gives_handles(it.member)) and await clean(lab, it.member):
         for problem in await leftovers(once):
             yield problem
 
@@ -188,7 +188,7 @@ async def killed(lab: Lab, it: Subject) -> AsyncIterator[str]:
             problems += _closing_problems(run)
         return problems
 
-    if await _clean(lab, it.member):
+    if await clean(lab, it.member):
         for problem in await leftovers(once):
             yield problem
 

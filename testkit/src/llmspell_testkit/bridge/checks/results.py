@@ -10,9 +10,11 @@ import msgspec
 from llmspell_core.bridge import Handle
 from llmspell_core.convert import convert
 from llmspell_core.errors import LlmspellError, ValidationError
+from llmspell_core.handles import Stream
 from llmspell_core.values import HandleRef, TextRecord, check_value
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.excuses import NO_VALUE
+from llmspell_testkit.bridge.members import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,6 +59,8 @@ def _misfit(value: Any, hint: Any) -> str | None:
     if get_origin(hint) in {Union, UnionType}:
         why = [_misfit(value, part) for part in get_args(hint)]
         return None if None in why else why[0]
+    if is_stream(hint):
+        return None if isinstance(value, Stream) else "no stream"
     try:
         convert(restored(value, hint), hint, argument="result", where="")
     except ValidationError as error:
