@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from llmspell_core.engine import CAPABILITIES
+from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit import EngineContract, HostileContract, load_cases
-from llmspell_testkit.checks import LIMIT_SETTERS, OF_THE_LANGUAGE
+from llmspell_testkit.checks import LIMIT_SETTERS
 
 PAGES = Path(__file__).parents[2] / "docs" / "contract"
 OF_ENGINES = sorted(set(PAGES.glob("*.md")) - {PAGES / "bridges.md"})
@@ -64,6 +64,7 @@ def test_every_test_of_the_contract_cites_a_rule() -> None:
     assert without == [
         ("EngineContract", "test_case"),
         ("EngineContract", "test_what_is_declined_is_refused"),
+        ("EngineContract", "test_what_is_lacking_is_not_there"),
     ]
 
 
@@ -100,18 +101,21 @@ def _anchors(page: Path) -> set[str]:
 
 def test_the_capabilities_are_listed() -> None:
     """The page says of each capability what the core says, and how it is declined."""
-    rows = re.findall(
-        r"^\| `(\w+)` \| (.+?) \| (.+?) \|$",
-        headings(PAGES / "README.md")["capabilities"],
-        re.MULTILINE,
-    )
+    rows = _rows("capabilities")
 
     assert {name: text for name, text, _ in rows} == CAPABILITIES
     for name, _, declined in rows:
-        by_language = {"bytes", "float_identity"}
-        if name in by_language:
-            assert declined == "the method's type decides"
-        elif name in OF_THE_LANGUAGE:
-            assert declined == "cannot be asked for"
-        else:
-            assert declined == ("the limit is refused" if name in LIMIT_SETTERS else "refused")
+        assert declined == ("the limit is refused" if name in LIMIT_SETTERS else "refused")
+
+
+def test_the_traits_are_listed() -> None:
+    """The page says of each trait what the core says, and what is seen where it is lacking."""
+    rows = _rows("traits")
+
+    assert {name: text for name, text, _ in rows} == TRAITS
+    assert all(lacking for _, _, lacking in rows)
+
+
+def _rows(heading: str) -> list[tuple[str, str, str]]:
+    text = headings(PAGES / "README.md")[heading]
+    return re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", text, re.MULTILINE)

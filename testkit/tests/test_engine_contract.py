@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from llmspell_core.engine import EngineConfig, EngineInfo, ScriptEngine
-from llmspell_testkit import EngineContract, host, load_cases
-from llmspell_testkit import engine as engine_module
+from llmspell_testkit import EngineContract, engine_cases, host, load_cases
 from llmspell_testkit.host import EngineHost, Host
 from llmspell_testkit.remote import RemoteHost
 
@@ -37,15 +36,16 @@ FEW = (
     "stdlib-chance",
     "limits-endless-waiting",
     "stdlib-console-no-arguments",
+    "lacking-bytes",
 )
-ONCE = 3
+ONCE = 4
 """Tests of a class that run once, whatever its configurations."""
 ALL = len(FEW) + 2 + 6 + ONCE
 """The few cases, two limits, six more tests with the engine."""
 SECURITY = 2 + 2 + 2
 """Two of the few cases, two limits, two tests are about limits and the sandbox."""
 DECLINED = 3
-"""Cases that need what `DecliningEngine` declines."""
+"""Cases that need what `DecliningEngine` declines or lacks."""
 SUITE = """
 from pathlib import Path
 from llmspell_core.engine import EngineConfig
@@ -106,7 +106,7 @@ def contract(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Cont
     ) -> dict[str, Case]:
         return dict(few) if files is None else load_cases(files)
 
-    monkeypatch.setattr(engine_module, "load_cases", load_few)
+    monkeypatch.setattr(engine_cases, "load_cases", load_few)
     monkeypatch.setattr(host, "GRACE_S", 0.4)
     return Contract(pytester)
 
@@ -130,14 +130,14 @@ def test_an_engine_that_keeps_the_contract_passes(contract: Contract) -> None:
 
 
 def test_what_is_declined_is_deselected_and_said(contract: Contract) -> None:
-    """A case that needs a declined capability is not run, and the summary says so."""
+    """A case that needs what the engine has not is not run, and the summary says so."""
     result = contract.run("DecliningEngine")
 
     result.assert_outcomes(passed=ALL - DECLINED, deselected=DECLINED)
     result.stdout.fnmatch_lines(
         [
-            "TestToy declines float_identity: 1 case not run",
             "TestToy declines hard_timeout: 2 cases not run",
+            "TestToy lacks float_identity: 1 case not run",
         ]
     )
 
@@ -293,6 +293,37 @@ def test_a_missing_source_fails(contract: Contract, tmp_path: Path) -> None:
 
     result.assert_outcomes(passed=ALL - 1, failed=1)
     result.stdout.fnmatch_lines(["toy: case `values-int` has no source in this language*"])
+
+
+def test_an_absence_without_a_source_fails(contract: Contract, tmp_path: Path) -> None:
+    """What the engine does not state, it has to show to be absent: no words for it are no way out."""
+    sources = _sources(tmp_path, "lacking-bytes", None)
+
+    result = contract.run(sources=sources)
+
+    result.assert_outcomes(passed=ALL - 1, failed=1)
+    result.stdout.fnmatch_lines(["toy: case `lacking-bytes` has no source in this*"])
+
+
+@pytest.mark.parametrize(
+    ("field", "noun", "message"),
+    [
+        ("capabilities", "bytes", "`bytes`, which belongs in info.traits"),
+        ("capabilities", "magic", "info.capabilities names `magic`, which CAPABILITIES has not"),
+        ("traits", "int64", "`int64`, which belongs in info.capabilities"),
+        ("traits", "magic", "info.traits names `magic`, which TRAITS has not"),
+    ],
+)
+def test_a_noun_in_the_wrong_set_is_caught(
+    monkeypatch: pytest.MonkeyPatch, field: str, noun: str, message: str
+) -> None:
+    """A noun that is unknown, or that belongs in the other set, fails, and is told where it belongs."""
+    info = msgspec.structs.replace(OwnEngine.info, **{field: frozenset({noun})})
+    monkeypatch.setattr(OwnEngine, "info", info)
+    contract: Any = type("TestOwn", (EngineContract,), {"engine": OwnEngine})()
+
+    with pytest.raises(pytest.fail.Exception, match=message):
+        getattr(contract, f"test_{field}_are_documented")()
 
 
 def test_a_known_failure_is_expected(contract: Contract) -> None:

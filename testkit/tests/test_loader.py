@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmspell_core.engine import CAPABILITIES
+from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit import CaseFileError, load_cases, load_sources
 from llmspell_testkit.case import CONTRACT_VERSION
-from llmspell_testkit.checks import LIMIT_SETTERS, OF_THE_LANGUAGE
+from llmspell_testkit.checks import LIMIT_SETTERS
 from llmspell_testkit.loader import load_wordless
 from llmspell_testkit.schema import FILE, schema_text
 
@@ -59,24 +59,41 @@ def test_the_contract_has_its_topics() -> None:
         "syntax",
         "includes",
         "declined",
+        "lacking",
         "performance",
         "sandbox",
     }
 
 
-def test_every_capability_has_a_case() -> None:
-    """Whatever an engine can claim, some case holds it to."""
+def test_every_noun_has_a_case() -> None:
+    """Whatever an engine can claim or state, some case holds it to."""
     needed = {need for case in load_cases().values() for need in case.needs}
 
-    assert needed == set(CAPABILITIES)
+    assert needed == {*CAPABILITIES, *TRAITS}
 
 
-def test_every_capability_can_be_declined() -> None:
-    """Whatever an engine can decline is refused: a limit, a case, or the language cannot ask."""
-    refused = {case.declines for case in load_cases().values() if case.declines is not None}
+def test_no_noun_is_in_both_sets() -> None:
+    """A noun is a capability or a trait: `needs` may name either."""
+    assert not set(CAPABILITIES) & set(TRAITS)
 
-    assert refused | set(LIMIT_SETTERS) | OF_THE_LANGUAGE == set(CAPABILITIES)
-    assert not refused & OF_THE_LANGUAGE
+
+def test_every_capability_has_a_refusal() -> None:
+    """Whatever an engine can decline must be refused, by a case or as a limit; there is no exception."""
+    refused = [case for case in load_cases().values() if case.declines is not None]
+
+    assert {case.declines for case in refused} | set(LIMIT_SETTERS) == set(CAPABILITIES)
+    for case in refused:
+        assert case.expect.error is not None
+        assert case.expect.error.kind == "unsupported"
+        assert case.expect.error.details["capability"] == case.declines
+
+
+def test_every_trait_has_an_absence() -> None:
+    """Whatever a language can lack is shown to be lacking, in words that both of ours have, too."""
+    lacking = [case for case in load_cases().values() if case.lacks is not None]
+
+    assert {case.lacks for case in lacking} == set(TRAITS)
+    assert all({"lua", "javascript"} <= set(case.source) for case in lacking)
 
 
 @pytest.mark.parametrize("language", ["lua", "javascript"])
@@ -114,6 +131,24 @@ def test_the_schema_is_up_to_date() -> None:
         ("expect.result = 1", 'expect.error.kind = "oops"', "no such kind of error: oops"),
         ("expect.result = 1", 'expect.result = {"$int" = 1.5, a = 1}', r"one tag of \$null"),
         ("source.lua", 'needs = ["magic"]\nsource.lua', "no such capability or trait: magic"),
+        ("source.lua", 'declines = "magic"\nsource.lua', "no such capability: magic"),
+        (
+            "source.lua",
+            'declines = "bytes"\nsource.lua',
+            r"no such capability: bytes \(it is a trait: say `lacks`",
+        ),
+        ("source.lua", 'lacks = "magic"\nsource.lua', "no such trait: magic"),
+        (
+            "source.lua",
+            'lacks = "int64"\nsource.lua',
+            r"no such trait: int64 \(it is a capability: say `declines`",
+        ),
+        ("source.lua", 'lacks = "bytes"\ndeclines = "int64"\nsource.lua', "at most one of"),
+        (
+            "expect.result = 1",
+            'expect.error.kind = ["tool", "oops"]',
+            "no such kind of error: oops",
+        ),
         ("source.lua", "limits.speed = 1\nsource.lua", "case `one`: .*speed"),
         ("source.lua", "limits.timeout_s = -1\nsource.lua", "must be positive"),
         ("source.lua", 'then = "two"\nsource.lua', "`then` names no case: two"),
@@ -148,16 +183,15 @@ def test_an_overlay_names_real_cases(tmp_path: Path) -> None:
 
 
 def test_an_overlay_may_have_no_words(tmp_path: Path) -> None:
-    """`false` says that a language cannot ask for what is declined, and is refused elsewhere."""
+    """`false` says that a language cannot ask for what is declined; what it lacks, it has to show."""
     file = tmp_path / "overlay.toml"
     file.write_text('values-int = "return 1"\ndeclined-concurrency = false')
-    wrong = tmp_path / "wrong.toml"
-    wrong.write_text("values-int = false")
-
     assert load_wordless(file, load_cases()) == {"declined-concurrency"}
     assert load_sources(file, load_cases()) == {"values-int": "return 1"}
-    with pytest.raises(CaseFileError, match="case `values-int`: `false`, no words for it"):
-        load_sources(wrong, load_cases())
+    for name in ("values-int", "lacking-catching"):
+        file.write_text(f"{name} = false")
+        with pytest.raises(CaseFileError, match=f"case `{name}`: `false`, no words for it"):
+            load_sources(file, load_cases())
 
 
 VERSIONS = (

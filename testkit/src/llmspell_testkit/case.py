@@ -24,13 +24,13 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ExpectedError(_Record, frozen=True, kw_only=True):
     """What must end the spell; only what is named is compared.
 
-    `message` is a part of the text, `pattern` a regular expression found in it; `line` and `column`
+    `kind` is one, or several of which it has to be one; `message` is a part of the text, `pattern` a regular expression found in it; `line` and `column`
     are the innermost place, in `file` (without its suffix; the spell itself unless given); `lines`
     are the traceback's lines from there outwards, of which the first suffice; of `details` each
-    named one must be there.
+    named one must be there, and none of `without`.
     """
 
-    kind: str
+    kind: str | list[str]
     message: str | None = None
     pattern: str | None = None
     file: str = "spell"
@@ -41,6 +41,12 @@ class ExpectedError(_Record, frozen=True, kw_only=True):
     bridge: str | None = None
     method: str | None = None
     details: dict[str, Tagged] = {}
+    without: list[str] = []
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that it may have."""
+        return [self.kind] if isinstance(self.kind, str) else self.kind
 
 
 class Expected(_Record, frozen=True, kw_only=True):
@@ -63,9 +69,10 @@ class Case(_Record, frozen=True, kw_only=True):
     """One behaviour that every engine shows: the same in each language it is written in.
 
     `heading` is where the contract says so (``page#anchor``). It holds in the versions of the
-    contract from `since` to `until`, without a change of its meaning. `needs` are capabilities that
-    an engine may decline; a case of `declines` is for the engines that decline that capability, and
-    shows that they say so. `source` and `includes` are by engine name; `then` is a case that the
+    contract from `since` to `until`, without a change of its meaning. `needs` are capabilities and
+    traits that an engine may not have. A case of `declines` is for the engines that decline that
+    capability, and shows that they say so; a case of `lacks` is for those that do not state that
+    trait, and shows that their language has it not. `source` and `includes` are by engine name; `then` is a case that the
     same engine must pass right after this one.
     """
 
@@ -77,6 +84,7 @@ class Case(_Record, frozen=True, kw_only=True):
     topic: str = ""
     needs: list[str] = []
     declines: str | None = None
+    lacks: str | None = None
     action: Literal["run", "validate"] = "run"
     source: dict[str, str]
     includes: dict[str, dict[str, str]] = {}

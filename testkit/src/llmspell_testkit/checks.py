@@ -29,15 +29,6 @@ LIMIT_SETTERS = {
 }
 """Capabilities whose decline must be told: the method that refuses, and what it is called with."""
 
-OF_THE_LANGUAGE = frozenset(
-    {"bytes", "catching", "dynamic_names", "float_identity", "invalid_text", "thrown_values"}
-)
-"""Capabilities that a language has or lacks by itself: where it lacks one, no script can ask for it.
-
-``bytes`` and ``float_identity`` are for the method's type to decide then, and the others cannot be
-written. Every other capability that is declined must be refused.
-"""
-
 
 class CheckError(AssertionError):
     """An engine does not do what a check asks; the message says what it did."""

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from llmspell_core.engine import CAPABILITIES, EngineConfig, ScriptEngine
+from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit.checks import CheckError
-from llmspell_testkit.loader import load_cases, load_wordless, with_sources
+from llmspell_testkit.engine_cases import EngineCases
 from llmspell_testkit.performance import MEASURES, verdict
 from llmspell_testkit.rules import needing, rule
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from llmspell_testkit.case import Case
@@ -40,7 +40,7 @@ SETTINGS = frozenset(
 """What a subclass of `EngineContract` may set; everything else is the contract's own."""
 
 
-class EngineContract:
+class EngineContract(EngineCases):
     """Subclass it, name the engine, and run pytest.
 
     `configs` are the configurations the engine must pass with, told apart by their isolation.
@@ -54,14 +54,8 @@ class EngineContract:
     Nothing else can be overridden. Pin the testkit to a minor version: a new one may add cases.
     """
 
-    engine: ClassVar[type[ScriptEngine]]
-    configs: ClassVar[Sequence[EngineConfig]] = (EngineConfig(),)
-    sources: ClassVar[Path | None] = None
-    case_files: ClassVar[Sequence[Path]] = ()
     known_failures: ClassVar[Mapping[str, str]] = {}
-    version: ClassVar[str | None] = None
     ratios: ClassVar[Mapping[str, float]] = {}
-    _read: ClassVar[dict[str, Case]]
 
     def __init_subclass__(cls) -> None:
         """Refuse a subclass that replaces a part of the contract.
@@ -70,7 +64,8 @@ class EngineContract:
             TypeError: it names the part, and what to do instead.
         """
         super().__init_subclass__()
-        for name, part in vars(EngineContract).items():
+        parts = {**vars(EngineCases), **vars(EngineContract)}
+        for name, part in parts.items():
             if name[:2] != "__" and name not in SETTINGS and getattr_static(cls, name) is not part:
                 text = (
                     f"{cls.__name__}.{name} overrides a part of the contract; "
@@ -80,50 +75,6 @@ class EngineContract:
         if not cls.configs:
             text = f"{cls.__name__}.configs is empty: the engine would be held to nothing"
             raise TypeError(text)
-
-    @classmethod
-    def cases(cls) -> dict[str, Case]:
-        """Return the cases this engine is held to, by id, its own sources added."""
-        return {name: case for name, case in cls._all().items() if case.declines is None}
-
-    @classmethod
-    def refusals(cls, config: EngineConfig) -> dict[str, Case]:
-        """Return the cases of what the engine, so configured, declines and must refuse, by id."""
-        claimed = cls.engine(config).capabilities
-        return {
-            name: case
-            for name, case in cls._all().items()
-            if case.declines is not None and case.declines not in claimed
-        }
-
-    @classmethod
-    def wordless(cls) -> set[str]:
-        """Name the cases of `refusals` that the language has no words for, as its overlay says."""
-        return set() if cls.sources is None else load_wordless(cls.sources, cls._all())
-
-    @classmethod
-    def is_own(cls, case: Case) -> bool:
-        """Say whether a case came with `case_files`: it belongs to the suite of the language."""
-        return case.id not in load_cases(version=cls.version)
-
-    @classmethod
-    def _all(cls) -> dict[str, Case]:
-        if "_read" not in vars(cls):
-            cases = load_cases(version=cls.version) | load_cases(cls.case_files)
-            if cls.sources is not None:
-                cases = with_sources(cases, cls.sources, cls.engine.info.name)
-            cls._read = cases
-        return cls._read
-
-    @classmethod
-    def declined(cls, case: Case, config: EngineConfig) -> list[str]:
-        """List the capabilities a case needs that the engine, so configured, declines."""
-        return cls.declines(case.needs, config)
-
-    @classmethod
-    def declines(cls, needs: Iterable[str], config: EngineConfig) -> list[str]:
-        """List those of `needs` that the engine, so configured, declines."""
-        return sorted(set(needs) - cls.engine(config).nouns)
 
     def test_case(self, contract_host: Host, contract_case: Case) -> None:
         """The engine does what the case says. If this fails, the report names the contract's page."""
@@ -135,6 +86,15 @@ class EngineContract:
         If this fails, the engine ignores something silently, or fails without saying why.
         """
         self._judge(contract_refusal, self._failure(contract_host, contract_refusal))
+
+    def test_what_is_lacking_is_not_there(
+        self, contract_host: Host, contract_absence: Case
+    ) -> None:
+        """A trait that the engine does not state is one that its language has not.
+
+        If this fails, the engine has the trait: state it in `info.traits`, to be held to it.
+        """
+        self._judge(contract_absence, self._failure(contract_host, contract_absence))
 
     def _judge(self, case: Case, found: str | None) -> None:
         """Pass or fail the test of a case by the report of its failure, if there is one."""
@@ -192,8 +152,31 @@ class EngineContract:
 
     @rule("README#capabilities")
     def test_capabilities_are_documented(self) -> None:
-        """Every capability is one that `CAPABILITIES` explains. If this fails, it is misspelt."""
-        assert self.engine.info.capabilities <= set(CAPABILITIES)
+        """Every capability is one that `CAPABILITIES` explains.
+
+        If this fails, it is misspelt, or it is a trait of the language.
+        """
+        self._documented("capabilities", CAPABILITIES, "traits", TRAITS)
+
+    @rule("README#traits")
+    def test_traits_are_documented(self) -> None:
+        """Every trait is one that `TRAITS` explains.
+
+        If this fails, it is misspelt, or it is a capability of the engine.
+        """
+        self._documented("traits", TRAITS, "capabilities", CAPABILITIES)
+
+    def _documented(
+        self, field: str, nouns: Mapping[str, str], other: str, others: Mapping[str, str]
+    ) -> None:
+        """Fail with each noun of a set of `info` that is not there, and say in which it belongs."""
+        wrong = [
+            f"info.{field} names `{noun}`, which "
+            + (f"belongs in info.{other}" if noun in others else f"{field.upper()} has not")
+            for noun in sorted(getattr(self.engine.info, field) - set(nouns))
+        ]
+        if wrong:
+            pytest.fail(f"{self.engine.info.name}: {'; '.join(wrong)}", pytrace=False)
 
     @rule("README#what-an-engine-says-of-itself")
     def test_info_is_complete(self) -> None:
@@ -214,7 +197,8 @@ class EngineContract:
         run: set[str] = set()
         for config in self.configs:
             run.update(self.refusals(config))
-            run.update(name for name, it in self.cases().items() if not self.declined(it, config))
+            chosen = {**self.cases(), **self.absences()}
+            run.update(name for name, it in chosen.items() if not self.declined(it, config))
         unused = sorted(set(self.known_failures) - run - self.wordless())
         assert not unused, f"known_failures names cases that are declined: {', '.join(unused)}"
 

@@ -199,12 +199,12 @@ def check_case(file: str, case: C) -> C:
     expect, error = case.expect, case.expect.error
     if (expect.result is msgspec.UNSET) == (error is None) and case.action == "run":
         raise _error(file, case.id, "expect exactly one of `result` and `error`")
-    named = {*case.needs, *([case.declines] if case.declines else [])}
-    unknown = sorted(named - {*CAPABILITIES, *TRAITS})
+    wrong = _wrong_noun(case)
+    if wrong is not None:
+        raise _error(file, case.id, wrong)
+    unknown = [] if error is None else [kind for kind in error.kinds if kind not in KINDS]
     if unknown:
-        raise _error(file, case.id, f"no such capability or trait: {', '.join(unknown)}")
-    if error is not None and error.kind not in KINDS:
-        raise _error(file, case.id, f"no such kind of error: {error.kind}")
+        raise _error(file, case.id, f"no such kind of error: {', '.join(unknown)}")
     try:
         re.compile((error and error.pattern) or "")
         limits_of(case)
@@ -212,6 +212,22 @@ def check_case(file: str, case: C) -> C:
         return _untagged(case)
     except (TypeError, ValueError, re.error) as problem:
         raise _error(file, case.id, str(problem)) from None
+
+
+def _wrong_noun(case: Case) -> str | None:
+    """Say what is wrong with the nouns that a case names, the first such thing."""
+    if case.declines is not None and case.lacks is not None:
+        return "expect at most one of `declines` and `lacks`"
+    unknown = sorted(set(case.needs) - {*CAPABILITIES, *TRAITS})
+    if unknown:
+        return f"no such capability or trait: {', '.join(unknown)}"
+    if case.declines not in {None, *CAPABILITIES}:
+        trait = " (it is a trait: say `lacks`)" if case.declines in TRAITS else ""
+        return f"no such capability: {case.declines}{trait}"
+    if case.lacks not in {None, *TRAITS}:
+        capability = " (it is a capability: say `declines`)" if case.lacks in CAPABILITIES else ""
+        return f"no such trait: {case.lacks}{capability}"
+    return None
 
 
 def _untagged(case: C) -> C:

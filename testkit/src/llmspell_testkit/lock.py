@@ -31,6 +31,7 @@ FILE = "cases.lock"
 _MEANING = (
     "action",
     "declines",
+    "lacks",
     "source",
     "includes",
     "params",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmspell_testkit.rules import SUITES, suite_of_item
+from llmspell_testkit.rules import SUITES, has_not, suite_of_item
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from llmspell_testkit.case import Case
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
     from llmspell_testkit.host import Host
@@ -40,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of declined cases and of the suites."""
     for name, what in SUITES.items():
         config.addinivalue_line("markers", f"{name}: {what}")
-    text = f"{DECLINED}(capabilities): the engine declines what this case needs"
+    text = f"{DECLINED}(nouns): the engine has not what this case needs"
     config.addinivalue_line("markers", text)
     config.addinivalue_line("markers", f"{LEFT_OUT}: there is nothing to test")
     config.stash[_declined] = {}
@@ -67,18 +68,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     assert metafunc.cls is not None
     contract: type[EngineContract] = metafunc.cls
-    if "contract_case" in metafunc.fixturenames:
-        _each(metafunc, "contract_case", _cases(contract))
-    elif "contract_refusal" in metafunc.fixturenames:
-        _each(metafunc, "contract_refusal", _refusals(contract))
-    elif "contract_limit" in metafunc.fixturenames:
-        _each(metafunc, "contract_limit", _limits(contract))
-    elif "contract_measure" in metafunc.fixturenames:
-        asked = metafunc.config.getoption("--contract-performance")
-        _each(metafunc, "contract_measure", _measures(contract) if asked else [])
-    else:
-        params = _configs(contract, getattr(metafunc.function, "contract_needs", ()))
-        metafunc.parametrize("contract_host", params, indirect=True, scope="class")
+    for name, made in _MADE.items():
+        if name in metafunc.fixturenames:
+            asked = made is not _measures or metafunc.config.getoption("--contract-performance")
+            _each(metafunc, name, made(contract) if asked else [])
+            return
+    params = _configs(contract, getattr(metafunc.function, "contract_needs", ()))
+    metafunc.parametrize("contract_host", params, indirect=True, scope="class")
 
 
 def _each(metafunc: pytest.Metafunc, name: str, params: list[Any]) -> None:
@@ -96,11 +92,19 @@ def _configs(contract: type[EngineContract], needs: Sequence[str]) -> list[Any]:
     ]
 
 
-def _declined_mark(capabilities: list[str]) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.contract_declined(capabilities)] if capabilities else []
+def _declined_mark(nouns: list[str]) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.contract_declined(nouns)] if nouns else []
 
 
 def _cases(contract: type[EngineContract]) -> list[Any]:
+    return _params(contract, contract.cases())
+
+
+def _absences(contract: type[EngineContract]) -> list[Any]:
+    return _params(contract, contract.absences())
+
+
+def _params(contract: type[EngineContract], cases: Mapping[str, Case]) -> list[Any]:
     return [
         pytest.param(
             config,
@@ -109,7 +113,7 @@ def _cases(contract: type[EngineContract]) -> list[Any]:
             marks=_declined_mark(contract.declined(case, config)),
         )
         for config in contract.configs
-        for case in contract.cases().values()
+        for case in cases.values()
     ]
 
 
@@ -152,6 +156,16 @@ def _limits(contract: type[EngineContract]) -> list[Any]:
         for config in contract.configs
         for capability in LIMIT_SETTERS
     ]
+
+
+_MADE: dict[str, Callable[[type[EngineContract]], list[Any]]] = {
+    "contract_case": _cases,
+    "contract_refusal": _refusals,
+    "contract_absence": _absences,
+    "contract_limit": _limits,
+    "contract_measure": _measures,
+}
+"""What each fixture of a contract's test is made of: configurations with a case, limit or measure."""
 
 
 @pytest.fixture(scope="class")
@@ -229,7 +243,7 @@ def hostile_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
 
 @pytest.hookimpl(tryfirst=True)  # the suites' markers are there before ``-m`` looks for them
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the cases that an engine declines, and count them by capability."""
+    """Deselect the cases of what an engine has not, and count them by what they need."""
     kept: list[pytest.Item] = []
     declined: list[pytest.Item] = []
     for item in items:
@@ -242,7 +256,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if mark is None else declined).append(item)
         if mark is not None:
             contract = item.parent.name if item.parent else "contract"
-            row = f"{contract} declines {', '.join(mark.args[0])}"
+            row = f"{contract} {has_not(mark.args[0])}"
             config.stash[_declined][row] = config.stash[_declined].get(row, 0) + 1
     if declined:
         config.hook.pytest_deselected(items=declined)

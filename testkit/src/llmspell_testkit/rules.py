@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from llmspell_testkit.case import Case
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -30,11 +32,11 @@ def rule(heading: str) -> Callable[[F], F]:
     return mark
 
 
-def needing(*capabilities: str) -> Callable[[F], F]:
-    """Leave a test of the contract out where the engine declines one of `capabilities`."""
+def needing(*nouns: str) -> Callable[[F], F]:
+    """Leave a test of the contract out where the engine has not one of `nouns`."""
 
     def mark(test: F) -> F:
-        test.__dict__["contract_needs"] = capabilities
+        test.__dict__["contract_needs"] = nouns
         return test
 
     return mark
@@ -48,12 +50,28 @@ def suite_of(heading: str) -> str:
     return "contract_security" if page in _SECURITY else "contract_standard"
 
 
+def case_of(params: Mapping[str, Any]) -> Case | None:
+    """Return the case that a test of a contract is about, of its parameters; None if there is none."""
+    names = ("contract_case", "contract_refusal", "contract_absence")
+    return next((params[name] for name in names if params.get(name) is not None), None)
+
+
 def suite_of_item(item: Any) -> str | None:
     """Name the suite of a collected test; None if it is none of a contract's."""
     contract = getattr(item, "cls", None)
     heading = getattr(getattr(item, "function", None), "contract_heading", None)
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    case = params.get("contract_case") or params.get("contract_refusal")
+    case = case_of(params)
     if case is not None and contract is not None:
         return "contract_language" if contract.is_own(case) else suite_of(case.heading)
     return None if heading is None else suite_of(heading)
+
+
+def has_not(nouns: Sequence[str]) -> str:
+    """Say what an engine has not: the capabilities it declines, and the traits its language lacks."""
+    from llmspell_core.engine import TRAITS
+
+    lacks = [noun for noun in nouns if noun in TRAITS]
+    declines = [noun for noun in nouns if noun not in TRAITS]
+    said = {"declines": declines, "lacks": lacks}
+    return " and ".join(f"{verb} {', '.join(names)}" for verb, names in said.items() if names)

@@ -36,11 +36,15 @@ def _result(case: Case, outcome: Outcome) -> Iterator[str]:
         yield from _error(wanted, error)
     elif wanted is not None:
         got = _shown(error) if error else f"the result {show(outcome.value)}"
-        yield f"expected an error of kind `{wanted.kind}`, got {got}"
+        yield f"expected an error of kind {_either(wanted)}, got {got}"
     elif error is not None:
         yield f"expected no error, got {_shown(error)}"
     elif case.expect.result is not msgspec.UNSET:
         yield from differences(case.expect.result, outcome.value)
+
+
+def _either(wanted: ExpectedError) -> str:
+    return " or ".join(f"`{kind}`" for kind in wanted.kinds)
 
 
 def _shown(error: BaseException) -> str:
@@ -58,11 +62,14 @@ def _error(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
             yield f"error details.{name} {show(value)} ≠ nothing"
         else:
             yield from differences(value, got.details[name], f"error details.{name}")
+    for name in wanted.without:
+        if name in got.details:
+            yield f"error details.{name} nothing ≠ {show(got.details[name])}"
 
 
 def _what(wanted: ExpectedError, got: LlmspellError) -> Iterator[str]:
-    if wanted.kind != got.kind:
-        yield f"error kind `{wanted.kind}` ≠ `{got.kind}`: {got.message[:500]}"
+    if got.kind not in wanted.kinds:
+        yield f"error kind {_either(wanted)} ≠ `{got.kind}`: {got.message[:500]}"
     if wanted.message is not None and wanted.message not in got.message:
         yield f"error message {wanted.message!r} is not in {got.message[:500]!r}"
     if wanted.pattern is not None and re.search(wanted.pattern, got.message) is None:

@@ -30,6 +30,11 @@ def declining(*capabilities: str) -> EngineInfo:
     return msgspec.structs.replace(Snake.info, capabilities=kept)
 
 
+def lacking(*traits: str) -> EngineInfo:
+    """Make what an engine says of itself that states fewer traits than the good one."""
+    return msgspec.structs.replace(Snake.info, traits=Snake.info.traits - set(traits))
+
+
 def defect(
     named: str, *related: str, declines: str | None = None
 ) -> Callable[[type[Any]], type[Any]]:

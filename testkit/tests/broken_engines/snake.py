@@ -219,7 +219,7 @@ class Run(Values):
         """Make the body of a function of a script, in its own line numbers."""
         text = script.removeprefix("\ufeff")
         try:
-            tree = ast.parse(text, name)
+            tree = self.parsed(text, name)
             arguments = ast.arguments([], [], None, [], [], None, [])
             function = kind("__spell__", arguments, tree.body or [ast.Pass()], [], None)
             tree.body = [function]
@@ -227,6 +227,9 @@ class Run(Values):
         except SyntaxError as error:
             line = self.line(error.lineno or 1)
             raise ScriptSyntaxError(error.msg, traceback=[Frame(name, line)]) from None
+
+    def parsed(self, text: str, name: str) -> ast.Module:
+        return ast.parse(text, name)
 
     def failure(self, error: BaseException) -> LlmspellError:
         """Make an error of the tree of whatever a script raised."""
@@ -286,7 +289,7 @@ class Snake(ScriptEngine):
         suffixes=(".py",),
         comment="#",
         capabilities=frozenset(CAPABILITIES),
-        traits=frozenset(TRAITS) - {"invalid_text"},
+        traits=frozenset(TRAITS),
     )
     run_class: ClassVar[type[Run]] = Run
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import random
+import re
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -35,7 +36,7 @@ class Env(dict[str, str]):
 def show(value: Any) -> str:
     """Show a value as people read it."""
     if isinstance(value, str):
-        return str(value)
+        return re.sub("[\ud800-\udfff]", "\ufffd", str(value))
     try:
         return encode(value)
     except ConversionError:

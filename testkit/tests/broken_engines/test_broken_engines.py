@@ -9,15 +9,16 @@ import defects_calls
 import defects_engine
 import defects_errors
 import defects_limits
+import defects_traits
 import defects_values
 import msgspec
 import pytest
 from defects import DEFECTS, declining
-from snake import Snake
+from snake import Run, Snake
 
-from llmspell_core.engine import EngineConfig
+from llmspell_core.engine import TRAITS, EngineConfig
 from llmspell_testkit import EngineContract, host, load_sources
-from llmspell_testkit.checks import LIMIT_SETTERS, OF_THE_LANGUAGE
+from llmspell_testkit.checks import LIMIT_SETTERS
 from llmspell_testkit.loader import load_cases
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from llmspell_testkit.case import Case
 
 SOURCES = Path(__file__).with_name("snake.toml")
-FILES = (defects_values, defects_errors, defects_calls, defects_limits, defects_engine)
+FILES = (
+    defects_values,
+    defects_errors,
+    defects_calls,
+    defects_limits,
+    defects_engine,
+    defects_traits,
+)
 QUICK_S = 0.05
 """What a case that hangs takes, in the place of its own limit and deadline."""
 
@@ -73,7 +81,7 @@ def _failures(
     contract: Any, held: host.EngineHost, config: EngineConfig, folder: Path, *, timed: bool
 ) -> Iterator[str]:
     chosen = set(load_sources(SOURCES, load_cases())) - (set() if timed else TIMED)
-    cases = {**contract.cases(), **contract.refusals(config)}
+    cases = {**contract.cases(), **contract.refusals(config), **contract.absences()}
     for name in sorted(chosen):
         if (
             name in cases
@@ -84,6 +92,7 @@ def _failures(
             yield name
     tests: dict[str, tuple[Any, ...]] = {
         "test_capabilities_are_documented": (),
+        "test_traits_are_documented": (),
         "test_info_is_complete": (),
         "test_a_bridge_comes_and_goes": (held,),
         "test_a_file_runs": (held, folder),
@@ -109,12 +118,38 @@ def test_the_good_engine_passes(tmp_path: Path) -> None:
     assert caught(Snake, tmp_path) == set()
 
 
-@pytest.mark.parametrize("capability", sorted(Snake.info.capabilities - OF_THE_LANGUAGE))
+@pytest.mark.parametrize("capability", sorted(Snake.info.capabilities))
 def test_a_good_engine_may_decline(capability: str, tmp_path: Path) -> None:
     """Whatever it declines, and refuses, the good engine keeps the contract."""
     engine = type("Declining", (Snake,), {"info": declining(capability)})
 
     assert caught(engine, tmp_path) == set()
+
+
+@pytest.mark.parametrize("capability", sorted(Snake.info.capabilities - set(LIMIT_SETTERS)))
+def test_a_silent_decline_is_caught(capability: str, tmp_path: Path) -> None:
+    """An engine that declines something, and does it all the same, fails the case of that decline."""
+
+    def needs(self: Run, wanted: str) -> None:
+        if wanted != capability:
+            Run.needs(self, wanted)
+
+    run = type("Willing", (Run,), {"needs": needs})
+    engine = type("Silent", (Snake,), {"info": declining(capability), "run_class": run})
+
+    assert caught(engine, tmp_path, timed=False) == {f"declined-{capability.replace('_', '-')}"}
+
+
+def test_each_trait_is_stated_lacked_and_hidden() -> None:
+    """The good engine states every trait, and each has an engine that lacks it and one that hides it."""
+    assert Snake.info.traits == set(TRAITS) == set(defects_traits.LACKING)
+    assert set(TRAITS) == set(defects_traits.HIDDEN)
+
+
+@pytest.mark.parametrize("trait", defects_traits.LACKING)
+def test_a_good_engine_may_lack(trait: str, tmp_path: Path) -> None:
+    """Where its language lacks a trait, and it states none, the good engine keeps the contract."""
+    assert caught(defects_traits.without(trait), tmp_path) == set()
 
 
 @pytest.mark.parametrize("name", DEFECTS)

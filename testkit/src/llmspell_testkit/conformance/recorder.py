@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from llmspell_testkit.bridge.check import Trial
-from llmspell_testkit.case import Case
 from llmspell_testkit.conformance.records import Result
 from llmspell_testkit.plugin import DECLINED, LEFT_OUT
+from llmspell_testkit.rules import case_of
 from llmspell_testkit.verdict import DIFFERENCES
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def describe(item: pytest.Item) -> Result:
     """Say what a test is about, as passed."""
     assert isinstance(item, pytest.Function)
     params: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
-    case = params.get("contract_case") or params.get("contract_refusal")
+    case = case_of(params)
     trial = params.get("bridge_trial")
-    if isinstance(case, Case):
+    if case is not None:
         contract: type[EngineContract] = item.cls
         return Result(
             id=case.id,

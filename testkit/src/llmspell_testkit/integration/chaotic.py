@@ -117,8 +117,8 @@ def outcome_problems(
     if outcome.hung:
         yield f"it did not end within {scenario.deadline_s:g} s"
     elif isinstance(error, LlmspellError):
-        wanted = expect.error.kind if expect.error else None
-        if (exactly and error.kind != wanted) or error.kind not in DOCUMENTED:
+        wanted = expect.error.kinds if expect.error else []
+        if (exactly and error.kind not in wanted) or error.kind not in DOCUMENTED:
             yield f"it ended with an error of kind `{error.kind}`: {error.message[:300]}"
     elif expect.result is msgspec.UNSET:
         # what it must fail of may not come, where a spell goes another way
