@@ -8,7 +8,16 @@ import sys
 
 import pytest
 
-HEAVY = {"click", "dataclasses", "importlib.metadata", "json", "pathlib", "tomllib", "watchfiles"}
+HEAVY = {
+    "click",
+    "dataclasses",
+    "importlib.metadata",
+    "json",
+    "llmspell_core.blocking",
+    "pathlib",
+    "tomllib",
+    "watchfiles",
+}
 # Measured on Python 3.11, 3.12 and 3.13, which differ by two (3.13 needs nine less for the package
 # itself), and a tenth more; a new module here must be worth its price at every start.
 CASES = {

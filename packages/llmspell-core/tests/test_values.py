@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmspell_core import Bounds, ConversionError, TextRecord, check_value
+from llmspell_core import Bounds, ConversionError, Foreign, TextRecord, check_value
 from llmspell_core.values import INT_MAX, INT_MIN, plain
 
 scalars = (
@@ -47,7 +47,8 @@ def _cycle() -> Any:
         ({"messages": [{}, {"content": object()}]}, "messages[1].content", "object cannot cross"),
         ([2**63], "[0]", "does not fit in 64 bits"),
         ({"a": {1: 2}}, "a", "a key must be a string, got int"),
-        ({"a b": {1, 2}}, "['a b']", "set cannot cross"),
+        ({"a b": {1, 2}}, '["a b"]', "set cannot cross"),
+        ({'"': [Foreign("struct")]}, '["\\""][0]', "a struct cannot cross"),
         (_cycle(), "[0]" * 65, "nested deeper than 64 levels"),
     ],
 )

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from llmspell_core.asking import (
         Want as Want,
     )
+    from llmspell_core.blocking import (
+        BlockingEngine as BlockingEngine,
+    )
+    from llmspell_core.blocking import (
+        BlockingSession as BlockingSession,
+    )
     from llmspell_core.bridge import (
         Bridge as Bridge,
     )
@@ -205,6 +211,12 @@ if TYPE_CHECKING:
         Bounds as Bounds,
     )
     from llmspell_core.values import (
+        CallbackRef as CallbackRef,
+    )
+    from llmspell_core.values import (
+        Foreign as Foreign,
+    )
+    from llmspell_core.values import (
         TextRecord as TextRecord,
     )
     from llmspell_core.values import (
@@ -219,6 +231,10 @@ _MODULES = {
         "Ask",
         "Question",
         "Want",
+    ),
+    "blocking": (
+        "BlockingEngine",
+        "BlockingSession",
     ),
     "bridge": (
         "Bridge",
@@ -298,6 +314,8 @@ _MODULES = {
     "sync": ("SyncRuntime",),
     "values": (
         "Bounds",
+        "CallbackRef",
+        "Foreign",
         "TextRecord",
         "Value",
         "check_value",
@@ -312,6 +330,8 @@ __all__ = [
     "Ask",
     "AuthenticationError",
     "BadResponseError",
+    "BlockingEngine",
+    "BlockingSession",
     "Bounds",
     "Bridge",
     "Budget",
@@ -319,6 +339,7 @@ __all__ = [
     "Builder",
     "CallContext",
     "Callback",
+    "CallbackRef",
     "CancelledSpellError",
     "ConfigurationError",
     "ContextWindowError",
@@ -326,6 +347,7 @@ __all__ = [
     "EngineConfig",
     "EngineInfo",
     "FileSystemError",
+    "Foreign",
     "Frame",
     "Handle",
     "Header",

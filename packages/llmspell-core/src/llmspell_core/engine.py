@@ -257,11 +257,16 @@ class ScriptEngine(ABC):
         """All that can be asked of this engine: its capabilities, and its language's traits."""
         return self.capabilities | self.info.traits
 
+    def declined(self, capability: str) -> UnsupportedError:
+        """Make the error that refuses what needs `capability`, which this engine declines."""
+        how = f" at isolation `{self.config.isolation}`" * (capability in self.info.capabilities)
+        why = f"it declines {capability} ({CAPABILITIES[capability]})"
+        text = f"the engine `{self.name}`{how} cannot do this: {why}"
+        return UnsupportedError(text, capability=capability)
+
     def _needs(self, capability: str, value: object) -> None:
         if value is not None and capability not in self.capabilities:
-            how = f" at isolation `{self.config.isolation}`"
-            text = f"the engine `{self.name}`{how} cannot hold the limit: it declines {capability}"
-            raise UnsupportedError(text, capability=capability)
+            raise self.declined(capability)
 
 
 __all__ = ["CAPABILITIES", "TRAITS", "EngineConfig", "EngineInfo", "Isolation", "ScriptEngine"]

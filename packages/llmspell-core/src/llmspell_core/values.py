@@ -64,6 +64,16 @@ class BuilderRef(msgspec.Struct, frozen=True):
     steps: list[tuple[str, list[Any]]]
 
 
+class Foreign(msgspec.Struct, frozen=True):
+    """Stands for something of a script's that cannot cross: its kind there, and its text.
+
+    An engine leaves it in the value, where the thing was, so that whoever refuses it can say where.
+    """
+
+    kind: str
+    text: str = ""
+
+
 Value: TypeAlias = Union[
     bool,
     int,
@@ -96,21 +106,27 @@ def join_path(path: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     if not key.isidentifier():
-        return f"{path}[{key!r}]"
+        whole = key.encode("utf-8", "replace")
+        return f"{path}[{msgspec.json.encode(whole.decode()).decode()}]"
     return f"{path}.{key}" if path else key
+
+
+_REFERENCES = {HandleRef: "handle", CallbackRef: "function", BuilderRef: "builder"}
+"""What people call them."""
 
 
 class _Checker:
     """Counts nodes and bytes while walking one value."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, *, references: bool) -> None:
         self.bounds = bounds
+        self.references = references
         self.nodes = 0
         self.bytes = 0
 
     def walk(self, value: object, path: str, depth: int) -> None:
         self.count(path, depth)
-        if value is None or isinstance(value, (bool, float, HandleRef, CallbackRef)):
+        if value is None or isinstance(value, (bool, float)):
             return
         if isinstance(value, (int, str, bytes)) and not isinstance(value, TextRecord):
             self.leaf(value, path)
@@ -121,12 +137,20 @@ class _Checker:
                 self.walk(item, join_path(path, index), depth + 1)
         elif isinstance(value, dict):
             self.walk_dict(value, path, depth)
-        elif isinstance(value, BuilderRef):
+        elif isinstance(value, (HandleRef, CallbackRef, BuilderRef)):
+            self.reference(value, path, depth)
+        elif isinstance(value, Foreign):
+            self.refuse(f"a {value.kind} cannot cross", path)
+        else:
+            self.refuse(f"a {type(value).__name__} cannot cross to a script", path)
+
+    def reference(self, value: HandleRef | CallbackRef | BuilderRef, path: str, depth: int) -> None:
+        if not self.references:
+            self.refuse(f"a {_REFERENCES[type(value)]} means nothing outside the run", path)
+        if isinstance(value, BuilderRef):
             self.walk(value.args, path, depth + 1)
             for name, args in value.steps:
                 self.walk(args, join_path(path, name), depth + 1)
-        else:
-            self.refuse(f"a {type(value).__name__} cannot cross to a script", path)
 
     def count(self, path: str, depth: int) -> None:
         self.nodes += 1
@@ -157,13 +181,21 @@ class _Checker:
         raise ConversionError(text, path=path or None)
 
 
-def check_value(value: object, *, bounds: Bounds = DEFAULT_BOUNDS, path: str = "") -> None:
+def check_value(
+    value: object,
+    *,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    path: str = "",
+    references: bool = True,
+) -> None:
     """Refuse what cannot cross: a wrong type, an integer beyond 64 bits, too deep, too much.
+
+    Without `references` it refuses handles, functions and builders too: a result has none.
 
     Raises:
         ConversionError: its `path` names the part, such as ``messages[3].content``.
     """
-    _Checker(bounds).walk(value, path, 0)
+    _Checker(bounds, references=references).walk(value, path, 0)
 
 
 def plain(value: Value) -> Value:
