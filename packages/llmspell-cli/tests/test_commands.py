@@ -51,14 +51,16 @@ def test_validate_in_json(cli: Cli) -> None:
 
 
 def test_info_lists_engines_and_bridges(cli: Cli) -> None:
-    """Without a topic it lists everything; engines with suffixes and capabilities."""
+    """Without a topic it lists everything; engines with suffixes, capabilities and traits."""
     text = cli("info").stdout
     assert "lua: Lua 5.4, runs .lua" in text
+    assert "    traits: catching, dynamic_names, float_identity" in text
     assert "llm: " in text
     engines = json.loads(cli("info", "engines", "--json").stdout)["engines"]
     assert [engine["name"] for engine in engines] == ["javascript", "lua"]
     assert ".js" in engines[0]["suffixes"]
     assert "streams" in engines[1]["capabilities"]
+    assert "float_identity" in engines[1]["traits"]
 
 
 @pytest.mark.usefixtures("faulty")

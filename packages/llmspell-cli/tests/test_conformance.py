@@ -144,7 +144,9 @@ def test_our_engines_at_each_of_their_isolations(cli: Cli) -> None:
     lua = report.subjects[3]
     assert (lua.version, lua.distribution) == ("5.4", "llmspell-engines")
     assert "hard_timeout" in lua.claims
-    assert "bytes" in lua.declines
+    assert (lua.declines, lua.lacks) == ([], ["bytes"])
+    assert "float_identity" in lua.traits
+    assert report.subjects[5].declines == ["hard_timeout", "memory_limit"]
 
 
 @pytest.mark.usefixtures("acme")

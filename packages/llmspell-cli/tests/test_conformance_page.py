@@ -76,6 +76,8 @@ def subject(name: str, isolation: str, results: list[Result], **more: Any) -> Su
         distribution_version="0.1.0",
         claims=["int64"],
         declines=["a_capability_with_quite_a_long_name"],
+        traits=["catching"],
+        lacks=["a_trait_with_quite_a_long_name"],
         duration_s=1.5,
         results=results,
         **more,

@@ -97,6 +97,7 @@ def _engines() -> list[dict[str, Any]]:
             "version": info.version,
             "suffixes": list(info.suffixes),
             "capabilities": sorted(info.capabilities),
+            "traits": sorted(info.traits),
         }
         found.append(entry)
     return found
@@ -110,7 +111,10 @@ def _engines_text() -> str:
             continue
         suffixes = " ".join(entry["suffixes"])
         lines.append(f"  {entry['name']}: {entry['language']} {entry['version']}, runs {suffixes}")
-        lines.append(f"    {', '.join(entry['capabilities'])}")
+        lines += [
+            f"    {field}: {', '.join(entry[field]) or 'none'}"
+            for field in ("capabilities", "traits")
+        ]
     return "\n".join(lines if len(lines) > 1 else ["No engine is installed."])
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from llmspell_core.engine import CAPABILITIES
+from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit.conformance.records import OUTCOMES
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ def _card(subject: Subject) -> Iterator[str]:
     if subject.partial:
         yield "<p>Its metadata alone: its distribution ships no contract.</p>"
     if subject.kind == "engine":
-        yield from _capabilities(subject)
+        yield from _chips("Capabilities, claimed and declined", subject.claims, subject.declines)
+        yield from _chips("Traits, stated and lacking", subject.traits, subject.lacks)
     slowest = sorted(subject.results, key=lambda result: -result.duration_s)[:_SLOWEST]
     yield from _cases("The slowest", [result for result in slowest if result.duration_s])
     for outcome in reversed(OUTCOMES):
@@ -208,13 +209,13 @@ def _card(subject: Subject) -> Iterator[str]:
     yield "</section>"
 
 
-def _capabilities(subject: Subject) -> Iterator[str]:
-    """List what the engine claims, then what it declines."""
-    chips = [(name, "passed", "✓") for name in subject.claims]
-    chips += [(name, "declined", "○") for name in subject.declines]
-    yield '<ul class="chips" aria-label="Capabilities, claimed and declined">'
+def _chips(label: str, has: list[str], has_not: list[str]) -> Iterator[str]:
+    """List the nouns that the engine has, then those of the same set that it has not."""
+    chips = [(name, "passed", "✓") for name in has]
+    chips += [(name, "declined", "○") for name in has_not]
+    yield f'<p class="soft">{label}</p><ul class="chips" aria-label="{label}">'
     for name, state, mark in chips:
-        meaning = text(CAPABILITIES.get(name, ""))
+        meaning = text({**CAPABILITIES, **TRAITS}.get(name, ""))
         yield f'<li class="{state}" title="{meaning}">{mark} {text(name)}</li>'
     yield "</ul>"
 

@@ -19,7 +19,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     `heading` is where the contract says so (``page#anchor``); `script` is the case's source in the
     engine's language; `expected_line` and `got_line` are its lines, from 1, that an error was expected
     in and came from; `problems` are the differences, or the reason of a known failure; `declines`
-    are the capabilities that a declined case needs.
+    are the capabilities and traits that a declined case needs.
     """
 
     id: str
@@ -45,7 +45,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What was held to a contract: an engine at one isolation, or a bridge.
 
     `distribution` and `distribution_version` are what was installed; `claims` are the engine's
-    capabilities as configured, `declines` those that it has not. A bridge whose distribution ships
+    capabilities as configured, `declines` those that it has not; `traits` are what its language has
+    by itself, `lacks` those that it has not. A bridge whose distribution ships
     no contract is `partial`: only what its metadata shows was looked at. `fault` says why the run broke
     off, where it did: then `results` are those until there, and the subject has failed.
     """
@@ -60,6 +61,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     claims: list[str] = []
     declines: list[str] = []
+    traits: list[str] = []
+    lacks: list[str] = []
     duration_s: float = 0.0
     fault: str | None = None
     results: list[Result] = []

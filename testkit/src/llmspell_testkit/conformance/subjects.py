@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmspell_core.engine import CAPABILITIES, EngineConfig
+from llmspell_core.engine import CAPABILITIES, TRAITS, EngineConfig
 from llmspell_core.errors import ConfigurationError
 from llmspell_core.registry import Plugin, installed
 from llmspell_testkit.bridge.contract import BridgeContract
@@ -162,6 +162,8 @@ def subject_of(choice: Choice) -> Subject:
         distribution_version=number,
         claims=sorted(claims),
         declines=sorted(set(CAPABILITIES) - claims),
+        traits=sorted(info.traits),
+        lacks=sorted(set(TRAITS) - info.traits),
     )
 
 
