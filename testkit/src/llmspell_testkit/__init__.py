@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.assertions import assert_round_trip, assert_same_in_every_engine
     from llmspell_testkit.benchmark import Comparison, compare
     from llmspell_testkit.bridge.contract import BridgeContract, BuilderExample
+    from llmspell_testkit.bridge.speak import CallChain, Speaker
     from llmspell_testkit.bridge.world import BridgeWorld, Fault, Slow
     from llmspell_testkit.case import Case
     from llmspell_testkit.chaos_mode import Dice, chaos, dice_of
@@ -61,6 +62,7 @@ _HOME = {
     "BridgeContract": "bridge.contract",
     "BridgeWorld": "bridge.world",
     "BuilderExample": "bridge.contract",
+    "CallChain": "bridge.speak",
     "Case": "case",
     "CaseFileError": "loader",
     "ChaoticWorld": "integration.chaotic",
@@ -90,6 +92,7 @@ _HOME = {
     "ScriptSet": "scripts",
     "SeenRequest": "provider",
     "Slow": "bridge.world",
+    "Speaker": "bridge.speak",
     "TestEnvironment": "environment",
     "ToolCall": "provider",
     "World": "integration",
@@ -116,6 +119,7 @@ __all__ = [
     "BridgeContract",
     "BridgeWorld",
     "BuilderExample",
+    "CallChain",
     "Case",
     "CaseFileError",
     "ChaoticWorld",
@@ -145,6 +149,7 @@ __all__ = [
     "ScriptSet",
     "SeenRequest",
     "Slow",
+    "Speaker",
     "TestEnvironment",
     "ToolCall",
     "World",

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from llmspell_testkit.bridge.speak import Speaker
     from llmspell_testkit.case import Case
     from llmspell_testkit.host import Host
 
 SETTINGS = frozenset(
-    {"engine", "configs", "sources", "case_files", "known_failures", "version", "ratios"}
+    {"engine", "configs", "sources", "case_files", "known_failures", "version", "ratios", "speaker"}
 )
 """What a subclass of `EngineContract` may set; everything else is the contract's own."""
 
@@ -50,12 +51,15 @@ class EngineContract(EngineCases):
     case has fails, and so does a case that passes. `version` is an older version of the contract to
     be held to. `ratios` state how fast the engine is, by the names of
     `performance.MEASURES`, with the isolation before it where that matters (``inproc-call``).
+    `speaker` writes the scripts with which the contracts of bridges ask the engine, see `CallChain`;
+    the testkit has Lua's and JavaScript's.
 
     Nothing else can be overridden. Pin the testkit to a minor version: a new one may add cases.
     """
 
     known_failures: ClassVar[Mapping[str, str]] = {}
     ratios: ClassVar[Mapping[str, float]] = {}
+    speaker: ClassVar[Speaker | None] = None
 
     def __init_subclass__(cls) -> None:
         """Refuse a subclass that replaces a part of the contract.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmspell_testkit import not_asked
+from llmspell_testkit.not_asked import pytest_report_teststatus
 from llmspell_testkit.rules import SUITES, has_not, suite_of_item
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from llmspell_testkit.hostile.contract import HostileContract, Runs
     from llmspell_testkit.integration import IntegrationContract, World
     from llmspell_testkit.provider import FakeProvider
+
+__all__ = ["pytest_report_teststatus"]  # a hook that stands elsewhere
 
 DECLINED = "contract_declined"
 LEFT_OUT = "contract_left_out"
@@ -282,3 +286,5 @@ def pytest_terminal_summary(
     for row, count in sorted(config.stash[_declined].items()):
         cases = "1 case" if count == 1 else f"{count} cases"
         terminalreporter.write_line(f"{row}: {cases} not run")
+    for row in not_asked.rows(terminalreporter.stats.get(not_asked.CATEGORY, [])):
+        terminalreporter.write_line(row)

@@ -84,4 +84,5 @@ def test_every_check_catches_a_mistake() -> None:
     trials = {trial.id: trial for case in BROKEN.values() for trial in case.contract().trials()}
     names = {name for case in BROKEN.values() for name in case.caught if here(name)}
     made = set(CHECKS) if installed("llmspell.engines") else set(CHECKS) - {"same-in"}
-    assert {trials[name].check.id for name in names} == made
+    # what is about the engines that are there is seen in `test_third_engine`
+    assert {trials[name].check.id for name in names} == made - {"spoken"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from llmspell_testkit.bridge.lab import Lab
 
 Group = Literal["standard", "type_safety", "error_handling", "methods"]
-About = Literal["bridge", "method", "effect", "fault", "slow", "engine"]
+About = Literal["bridge", "method", "effect", "fault", "slow", "engine", "language"]
 
 PAGE = "docs/contract/bridges.md"
 MOST_SHOWN = 8
@@ -80,7 +80,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """Name it: ``read.unknown-argument``, ``get.fault-server-down``, ``same-metadata``."""
         parts = [self.check.id, self.subject.effect, self.subject.engine]
         name = "-".join(part for part in parts if part)
-        if self.check.about == "bridge":
+        if self.check.about in {"bridge", "language"}:
             return name
         if self.check.about in {"fault", "slow"}:
             return f"{self.subject.name}.{self.check.id}"

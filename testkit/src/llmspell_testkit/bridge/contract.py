@@ -26,9 +26,10 @@ from llmspell_testkit.bridge.engines import engine_names
 from llmspell_testkit.bridge.host import BridgeHost
 from llmspell_testkit.bridge.members import Member, members_of
 from llmspell_testkit.bridge.world import BridgeWorld
+from llmspell_testkit.not_asked import NOT_ASKED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from llmspell_core.bridge import Bridge, Handle
     from llmspell_testkit.bridge.world import Fault, Slow
@@ -152,6 +153,9 @@ class BridgeContract:
         known = {member.id: member for member in members}
         if check.about == "bridge":
             yield Subject(name=cls.bridge.name)
+        elif check.about == "language":
+            for engine in engine_names():
+                yield Subject(name=engine, engine=engine)
         elif check.about == "fault":
             for name, fault in cls.faults.items():
                 given = None if fault.method is None else known[fault.method]
@@ -170,12 +174,19 @@ class BridgeContract:
         """
         self._judge(bridge_world, bridge_trial)
 
-    def test_type_safety(self, bridge_world: BridgeWorld, bridge_trial: Trial) -> None:
+    def test_type_safety(
+        self,
+        bridge_world: BridgeWorld,
+        bridge_trial: Trial,
+        record_property: Callable[[str, object], None],
+    ) -> None:
         """Arguments and answers have the types that the metadata says, in every language.
 
         If this fails, a spell means something else in another language, or is misunderstood.
         """
         self._judge(bridge_world, bridge_trial)
+        if self._host.declined:
+            record_property(NOT_ASKED, [bridge_trial.subject.engine, *self._host.declined])
 
     def test_error_handling(self, bridge_world: BridgeWorld, bridge_trial: Trial) -> None:
         """What goes wrong is told by an error of the tree, without secrets.

@@ -29,6 +29,8 @@ class BridgeHost:
         self._engines = Engines()
         self._runner = asyncio.Runner()
         self._known: Lab | None = None
+        self.declined: list[str] = []
+        """What the latest check needs that its engine has not; it was not made then."""
 
     def close(self) -> None:
         """Close the engines and the loop."""
@@ -40,6 +42,7 @@ class BridgeHost:
     def problems(self, trial: Trial, world: BridgeWorld) -> list[str]:
         """Make one check, and list what it finds."""
         deadline_s = self.contract.deadline_s
+        self.declined = []
         try:
             with alarm(deadline_s + GRACE_S):
                 return self._runner.run(within(self._look(trial, world), deadline_s, GRACE_S))
@@ -53,4 +56,6 @@ class BridgeHost:
         if self._known is not None:  # what one check has found out, others need not
             lab.leaves, lab.odd_calls = self._known.leaves, self._known.odd_calls
         self._known = lab
-        return [problem async for problem in trial.check.look(lab, trial.subject)]
+        found = [problem async for problem in trial.check.look(lab, trial.subject)]
+        self.declined = lab.declined
+        return found

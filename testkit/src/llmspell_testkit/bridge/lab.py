@@ -58,6 +58,8 @@ class Lab:
         self.engines = engines
         self.leaves: dict[str, bool] = {}
         """Whether a run with a member's example leaves something, as far as it is known."""
+        self.declined: list[str] = []
+        """What the check could not ask of an engine, as nouns: it found nothing, and looked at nothing."""
         self.odd_calls: dict[str, list[tuple[dict[str, Any], Outcome]]] = {}
         """What a member gave for other arguments than its example's; several checks look at it."""
 

@@ -58,7 +58,7 @@ class _Bars:
         if result.outcome == "failed":
             number = self._failed[subject.title] = self._failed.get(subject.title, 0) + 1
             self._bars.update(self._tasks[subject.title], failed=f"[red]{number} failed")
-        if result.outcome != "declined":  # these come before the start, and are no tests that run
+        if subject.title in self._tasks:  # what is declined before the start is no test that runs
             self._bars.advance(self._tasks[subject.title])
 
     def finished(self, subject: Subject) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from llmspell_testkit.bridge.check import Trial
 from llmspell_testkit.conformance.records import Result
+from llmspell_testkit.not_asked import not_asked
 from llmspell_testkit.plugin import DECLINED, LEFT_OUT
 from llmspell_testkit.rules import case_of
 from llmspell_testkit.verdict import DIFFERENCES
@@ -101,6 +102,8 @@ class Recorder:
             # pytest before 8.4 writes "reason: " before what `pytest.xfail` was given
             reason = report.wasxfail.removeprefix("reason: ")
             result = _with(result, outcome="known", problems=[reason])
+        elif lacking := not_asked(report)[1:]:
+            result = _with(result, outcome="declined", declines=lacking)
         elif report.skipped:
             result = _failed(result, "it was skipped: a contract skips nothing")
         self._ended[item.nodeid] = result

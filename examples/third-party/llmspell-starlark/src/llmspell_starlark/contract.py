@@ -4,6 +4,7 @@ from pathlib import Path
 
 from llmspell_core import EngineConfig
 from llmspell_starlark.engine import StarlarkEngine
+from llmspell_starlark.speaker import speak
 from llmspell_testkit import EngineContract
 
 
@@ -13,3 +14,4 @@ class StarlarkContract(EngineContract):
     engine = StarlarkEngine
     configs = (EngineConfig(isolation="inproc"),)
     sources = Path(__file__).with_name("starlark_sources.toml")
+    speaker = speak

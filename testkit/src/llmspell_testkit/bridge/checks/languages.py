@@ -10,11 +10,10 @@ import msgspec
 from llmspell_core.bridge import Callback
 from llmspell_core.errors import LlmspellError
 from llmspell_core.values import CallbackRef, HandleRef, TextRecord, check_value, plain
+from llmspell_testkit.bridge.chain import chain_to, gives, needed, needed_for
 from llmspell_testkit.bridge.check import check
-from llmspell_testkit.bridge.lab import SCRIPT_FUNCTION, handles_of
-from llmspell_testkit.bridge.members import spread
-from llmspell_testkit.bridge.speak import SPEAKERS, Build, Key, Step
-from llmspell_testkit.bridge.world import stood_in
+from llmspell_testkit.bridge.engines import remedy, speaker_of
+from llmspell_testkit.bridge.lab import SCRIPT_FUNCTION
 from llmspell_testkit.tagged import differences
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmspell_core.engine import ScriptEngine
     from llmspell_testkit.bridge.check import Subject
-    from llmspell_testkit.bridge.lab import Lab, Run
+    from llmspell_testkit.bridge.lab import Lab, Outcome, Run
     from llmspell_testkit.bridge.members import Member
 
 
@@ -33,30 +32,65 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     value: Any
 
 
+@check("spoken", "type_safety", "languages", about="language")
+async def spoken(lab: Lab, it: Subject) -> AsyncIterator[str]:
+    """Every installed engine starts, and has a speaker: the bridge is asked in its language, too."""
+    try:
+        if speaker_of(it.engine) is None:
+            yield remedy(it.engine)
+        else:
+            await lab.engines.get(it.engine)
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is the finding
+        yield f"expected the engine `{it.engine}` to start, got {type(error).__name__}: {error}"
+
+
 @check("same-in", "type_safety", "languages", about="engine")
 async def same_in(lab: Lab, it: Subject) -> AsyncIterator[str]:
     """A script's arguments reach the bridge as they are, and the script gets what the bridge gives."""
     member = it.member
-    engine = await lab.engines.get(it.engine)
-    if _needs(lab, member) - engine.nouns or not await _sound(lab, member):
+    try:
+        speaker, engine = speaker_of(it.engine), await lab.engines.get(it.engine)
+    except Exception:  # noqa: BLE001 - `spoken` tells what it was
+        speaker = None
+    if speaker is None:
+        lab.declined = ["speaker"]
+        return
+    example = await _sound(lab, member, engine)
+    if example is None:
         return
     async with lab.trying() as run:
-        steps, sent = await _way(run, member)
+        chain, sent = await chain_to(run, member)
+    values = [*sent, plain(example.value) if chain.gives == "nothing" else example.value]
+    lab.declined = sorted(set(needed_for(values)) - engine.nouns)
+    if lab.declined:
+        return
+    try:
+        source = speaker(chain)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield f"expected a script of {chain}, got {type(error).__name__} of the speaker: {error}"
+        return
     async with lab.trying() as run:
-        build, built = _build(lab, member)
-        params = {f"a{index}": args for index, args in enumerate([*built, *sent])}
-        source = _source(lab, it.engine, build, steps, gives=_gives(member))
-        events: list[dict[str, Any]] = []
-        run.session.recorder = events.append
-        run.session.invoker = None
-        try:
-            value = plain(await engine.execute(source, params, session=run.session))
-        except LlmspellError as error:
-            yield f"expected a result, got an error of kind `{error.kind}`: {error.message}\n{source}"
-            return
-        calls = [event for event in events if event["event"] == "call"]
-        for problem in _compare(run, member, engine, calls, _Seen(sent=sent[-1], value=value)):
+        async for problem in _run(run, member, engine, source, sent):
             yield f"{problem}\n{source}" if "\n" not in problem else problem
+
+
+async def _run(
+    run: Run, member: Member, engine: ScriptEngine, source: str, sent: list[list[Any]]
+) -> AsyncIterator[str]:
+    """Run a script, and list where what it sent and got is not what the bridge got and gave."""
+    events: list[dict[str, Any]] = []
+    run.session.recorder = events.append
+    run.session.invoker = None
+    params = {f"a{index}": args for index, args in enumerate(sent)}
+    try:
+        value = plain(await engine.execute(source, params, session=run.session))
+    except Exception as error:  # noqa: BLE001 - as above
+        kind = f"`{error.kind}`" if isinstance(error, LlmspellError) else type(error).__name__
+        yield f"expected a result, got an error of kind {kind}: {error}"
+        return
+    calls = [event for event in events if event["event"] == "call"]
+    for problem in _compare(run, member, engine, calls, _Seen(sent=sent[-1], value=value)):
+        yield problem
 
 
 def _compare(
@@ -74,10 +108,10 @@ def _compare(
         "argument",
     ):
         yield f"what was sent ≠ what arrived: {difference}"
-    gives = _gives(member)
-    if gives == "value":
+    given = gives(member)
+    if given == "value":
         answered = own[-1]["answer"]
-    elif gives == "items":
+    elif given == "items":
         batches = [e["answer"]["items"] for e in calls if e["call"] == "next" and e["answer"]]
         answered = [item for batch in batches for item in batch]
     else:
@@ -140,99 +174,19 @@ def _normal(value: Any, engine: ScriptEngine) -> Any:  # noqa: C901, PLR0911 - o
     return value
 
 
-def _gives(member: Member) -> str:
-    """Say what a script can give back of what the member answers: no handle."""
-    from llmspell_core.bridge import Handle
-    from llmspell_testkit.bridge.members import handles_in, is_stream
-
-    if member.method.streams:
-        return "items"
-    hint = member.method.returns
-    if hint is Handle or any(handles_in(hint)) or is_stream(hint):
-        return "nothing"
-    return "value"
-
-
-def _needs(lab: Lab, member: Member) -> set[str]:
-    found = set()
-    if member.method.streams:
-        found.add("streams")
-    if member.via or _gives(member) == "nothing":
-        found.add("handles")
-    if member.builder:
-        found.add("builders")
-    if SCRIPT_FUNCTION in repr(lab.given(member)):
-        found.add("callbacks")
-    return found
-
-
-async def _sound(lab: Lab, member: Member) -> bool:
-    """Say whether the example works and gives script values; other checks tell where not."""
+async def _sound(lab: Lab, member: Member, engine: ScriptEngine) -> Outcome | None:
+    """Run the example, unless the engine declines it; None also where other checks find fault."""
+    lab.declined = sorted(needed(lab, member) - engine.nouns)
+    if lab.declined:
+        return None
     async with lab.trying() as run:
         args = run.args(member)
         before = copy.deepcopy(args)
         outcome = await run.outcome(member, args)
     if args != before:
-        return False
+        return None
     try:
         check_value(outcome.value)
     except LlmspellError:
-        return False
-    return outcome.error is None
-
-
-async def _way(run: Run, member: Member) -> tuple[list[Step], list[list[Any]]]:
-    """Find the calls that lead to a member, and where each gives the handle of the next."""
-    steps: list[Step] = []
-    sent: list[list[Any]] = []
-    path: tuple[Key, ...] = ()
-    chain = [*member.via, member]
-    for index, each in enumerate(chain):
-        args = spread(each.method, run.lab.given(each))
-        name = each.method.name
-        steps.append(Step(method=name, count=len(args), path=path))
-        sent.append(args)
-        if index + 1 < len(chain):
-            outcome = await run.example(each)
-            wanted = getattr(chain[index + 1].owner, "type_name", "")
-            path = _path_to(outcome.value, wanted) or ()
-    return steps, sent
-
-
-def _path_to(value: Any, type_name: str) -> tuple[Key, ...] | None:
-    if isinstance(value, HandleRef):
-        return () if value.type == type_name else None
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, item in items:
-        if any(ref.type == type_name for ref in handles_of(item)):
-            inner = _path_to(item, type_name)
-            return None if inner is None else (key, *inner)
-    return None
-
-
-def _build(lab: Lab, member: Member) -> tuple[Build | None, list[list[Any]]]:
-    builder = (member.via[0] if member.via else member).builder
-    if builder is None:
-        return None, []
-    example = lab.contract.builders.get(builder.name)
-    args, steps = ({}, ()) if example is None else (example.args, example.steps)
-    stand_ins = lab.world.stand_ins
-    made = spread(builder.create_method(), stood_in(dict(args), stand_ins))
-    recorded = [
-        (name, spread(builder.step_method(name), stood_in(dict(given), stand_ins)))
-        for name, given in steps
-    ]
-    build = Build(
-        name=builder.name,
-        count=len(made),
-        steps=tuple((name, len(values)) for name, values in recorded),
-    )
-    return build, [made, *(values for _, values in recorded)]
-
-
-def _source(lab: Lab, engine: str, build: Build | None, steps: list[Step], *, gives: str) -> str:
-    return str(SPEAKERS[engine](lab.contract.bridge.name, build, steps, gives=gives))
+        return None
+    return outcome if outcome.error is None else None

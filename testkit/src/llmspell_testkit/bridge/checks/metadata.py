@@ -13,7 +13,7 @@ from llmspell_core.errors import InternalError
 from llmspell_core.signature import Method
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.excuses import excused
-from llmspell_testkit.bridge.speak import camel
+from llmspell_testkit.bridge.speakers import camel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
