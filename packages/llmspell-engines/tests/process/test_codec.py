@@ -150,7 +150,7 @@ def deep(levels: int) -> list[Any]:
     [
         ({"messages": [1, 2, {"content": 2**63}]}, "messages[2].content", "64 bits"),
         ({"a": [{1: 2}]}, "a[0]", "a key must be a string"),
-        ({"a b": [None, {b"k": 2}]}, "['a b'][1]", "a key must be a string"),
+        ({"a b": [None, {b"k": 2}]}, '["a b"][1]', "a key must be a string"),
         ({"x" * 40: {"y": ext(9, None)}}, "x" * 40 + ".y", "extension type 9"),
         ([[msgspec.msgpack.Ext(1, b"\x93\x01")]], "[0][0]", "cut off"),
     ],
