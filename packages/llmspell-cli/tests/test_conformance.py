@@ -130,6 +130,24 @@ def outcomes(report: Report) -> dict[str, str]:
     return {result.id: result.outcome for result in report.subjects[0].results}
 
 
+@pytest.mark.usefixtures("acme")
+def test_ratios_are_measured_where_they_are_asked_for(cli: Cli) -> None:
+    """With --performance, the report has each ratio and the most it may be; without, there is none."""
+    write_sources(cli, {"values-nothing": "return null", "performance-calls": "return null"})
+    asked = ("conformance", "acme", *narrowed("performance-start"), "--json", "r.json")
+    assert cli(*asked).returncode == 2
+    done = cli(*asked, "--performance", "--html", "r.html")
+    assert done.returncode == 0, done.stderr
+    report = read(cli)
+    (result,) = report.subjects[0].results
+    assert (report.performance, result.topic, result.outcome) == (True, "performance", "passed")
+    assert result.ratio is not None
+    assert 0 < result.ratio.found <= result.ratio.most == 10
+    shown = f"{result.ratio.found:.3g} of at most 10"
+    assert f"acme at inproc: performance-start: {shown}: an empty spell" in done.stdout
+    assert shown in (cli.folder / "r.html").read_text()
+
+
 def test_our_engines_at_each_of_their_isolations(cli: Cli) -> None:
     """Installed engines are found, and run at each isolation that they have, several at once."""
     done = cli("conformance", *narrowed(GOOD), "--jobs", "2", "--json", "r.json")

@@ -23,12 +23,12 @@ import pytest
 from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit.checks import CheckError
 from llmspell_testkit.engine_cases import EngineCases
-from llmspell_testkit.performance import MEASURES, verdict
+from llmspell_testkit.performance import MEASURES, RATIO, most, verdict
 from llmspell_testkit.rules import needing, rule
 from llmspell_testkit.verdict import problems, report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from llmspell_testkit.bridge.speak import Speaker
@@ -270,7 +270,12 @@ class EngineContract(EngineCases):
         self._check(contract_host, "after_a_failure", failing=failing, source=source, result=result)
 
     @rule("README#performance")
-    def test_performance(self, contract_host: Host, contract_measure: str) -> None:
+    def test_performance(
+        self,
+        contract_host: Host,
+        contract_measure: str,
+        record_property: Callable[[str, object], None],
+    ) -> None:
         """The engine is as fast as it states, against a control in the same run.
 
         If this fails, something became many times slower.
@@ -282,6 +287,7 @@ class EngineContract(EngineCases):
         )
         exact = f"{contract_host.config.isolation}-{contract_measure}"
         stated = self.ratios.get(exact, self.ratios.get(contract_measure))
+        record_property(RATIO, [found, most(contract_measure, stated)])
         wrong = verdict(contract_measure, found, stated)
         if wrong is not None:
             pytest.fail(f"{self.engine.info.name}: {wrong}", pytrace=False)

@@ -42,7 +42,10 @@ def main(number: str) -> int:
             "-p",
             "no:cacheprovider",
         ]
-        plugins = ["llmspell_testkit.plugin", Recorder(chosen_here(), send)]
+        choice = chosen_here()
+        if choice.performance:
+            arguments.append("--contract-performance")
+        plugins = ["llmspell_testkit.plugin", Recorder(choice, send)]
         return int(pytest.main(arguments, plugins=plugins))
 
 

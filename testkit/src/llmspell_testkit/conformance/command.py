@@ -28,6 +28,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.argument("names", nargs=-1, metavar="[ENGINE]...")
 @click.option("--topic", "topics", multiple=True, help="Only cases of this topic, such as values.")
 @click.option("--case", "cases", multiple=True, help="Only this case, by its id.")
+@click.option("--performance", is_flag=True, help="Measure how fast the engines are, too.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -44,10 +45,11 @@ def conformance(  # noqa: PLR0917 - the command's options
     names: tuple[str, ...],
     topics: tuple[str, ...],
     cases: tuple[str, ...],
+    performance: bool,  # noqa: FBT001 - what click calls it with
     jobs: int,
     json_file: Path | None,
     html_file: Path | None,
-    quiet: bool,  # noqa: FBT001 - what click calls it with
+    quiet: bool,  # noqa: FBT001 - as above
 ) -> int:
     """Run the contracts; 0 where nothing failed, 1 where something did."""
     from llmspell_testkit.conformance.run import conformance as run
@@ -59,7 +61,7 @@ def conformance(  # noqa: PLR0917 - the command's options
     output.quiet = quiet
     for path in (json_file, html_file):
         _check_writable(path)
-    chosen = choices(list(names), list(topics), list(cases))
+    chosen = choices(list(names), list(topics), list(cases), performance=performance)
     if not chosen:
         raise ConfigurationError("no engine and no bridge is installed")
     with _progress(output) as progress:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit.conformance.records import OUTCOMES
+from llmspell_testkit.conformance.text import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -230,6 +231,8 @@ def _cases(title: str, results: list[Result]) -> Iterator[str]:
             why = f"needs {', '.join(result.declines)}"
         elif result.outcome == "known":
             why = "; ".join(result.problems)
+        elif result.ratio is not None:
+            why = ratio(result.ratio)
         said = f' <span class="soft">{text(why)}</span>' if why else ""
         took = f"{result.duration_s * 1000:,.0f} ms" if result.duration_s else ""
         yield f'<li><span class="{result.outcome}">{_MARKS[result.outcome]}</span>'

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from llmspell_testkit.bridge.check import Trial
-from llmspell_testkit.conformance.records import Result
+from llmspell_testkit.conformance.records import Ratio, Result
 from llmspell_testkit.not_asked import not_asked
+from llmspell_testkit.performance import MEASURES, RATIO
 from llmspell_testkit.plugin import DECLINED, LEFT_OUT
 from llmspell_testkit.rules import case_of
 from llmspell_testkit.verdict import DIFFERENCES
@@ -39,6 +40,8 @@ _OF_METADATA = frozenset(
 """The checks of bridges that need nothing but the class."""
 _OWN_TOPIC = "contract"
 """The topic of the tests that are no cases."""
+_PERFORMANCE = "performance"
+"""The topic of the ratios, which are asked for."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
@@ -96,6 +99,9 @@ class Recorder:
         before = self._ended.get(item.nodeid)
         result = before or describe(item)
         result = _with(result, duration_s=round(result.duration_s + call.duration, 6))
+        told: Any = dict(item.user_properties).get(RATIO)
+        if report.when == "call" and told is not None:
+            result = _with(result, ratio=Ratio(found=round(told[0], 4), most=told[1]))
         if report.failed:
             result = _failed(result, report.longreprtext)
         elif hasattr(report, "wasxfail"):
@@ -145,14 +151,15 @@ def describe(item: pytest.Item) -> Result:
             description=trial.check.rule,
         )
     name = item.originalname.removeprefix("test_").replace("_", "-")
-    limit = params.get("contract_limit")
+    measure = params.get("contract_measure")
+    about = measure or params.get("contract_limit")
     first, _, _ = (item.function.__doc__ or "").strip().partition("\n")
     return Result(
-        id=f"{name}-{limit}" if limit else name,
-        topic=_OWN_TOPIC,
+        id=f"{name}-{about}" if about else name,
+        topic=_PERFORMANCE if measure else _OWN_TOPIC,
         outcome="passed",
         heading=getattr(item.function, "contract_heading", ""),
-        description=first,
+        description=f"{MEASURES[measure].what}." if measure else first,
     )
 
 

@@ -13,6 +13,13 @@ Outcome = Literal["passed", "failed", "declined", "known"]
 OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "declined", "known")
 
 
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """How many times as long as its control something took, and the most that it may take."""
+
+    found: float
+    most: float
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One case, check or test: how it ended.
 
@@ -31,6 +38,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str] = []
     declines: list[str] = []
     script: str | None = None
+    ratio: Ratio | None = None
     expected_line: int | None = None
     got_line: int | None = None
 
@@ -85,7 +93,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run; `started` is RFC 3339 in UTC, `topics` and `cases` what it was narrowed to."""
+    """A whole run; `started` is RFC 3339 in UTC, `topics` and `cases` what it was narrowed to.
+
+    `performance` says whether the engines' ratios were asked for.
+    """
 
     format: Literal["llmspell-conformance"] = "llmspell-conformance"
     format_version: Annotated[int, msgspec.Meta(ge=1)] = FORMAT_VERSION
@@ -98,4 +109,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     topics: list[str] = []
     cases: list[str] = []
+    performance: bool = False
     subjects: list[Subject]

@@ -79,6 +79,7 @@ def conformance(choices: Sequence[Choice], progress: Progress, *, jobs: int = 1)
         passed=all(subject.passed for subject in subjects),
         topics=choices[0].topics if choices else [],
         cases=choices[0].cases if choices else [],
+        performance=bool(choices and choices[0].performance),
         subjects=subjects,
     )
 

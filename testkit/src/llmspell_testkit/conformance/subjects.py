@@ -30,7 +30,7 @@ CHOSEN = "LLMSPELL_CONFORMANCE"
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One subject by name, and the topics and cases to which its run is narrowed (all, if empty).
 
-    A bridge that ships no contract is `partial`: what needs a world around it cannot be looked at.
+    `performance` asks for the ratios as well, which take longer. A bridge that ships no contract is `partial`: what needs a world around it cannot be looked at.
     """
 
     kind: str
@@ -39,6 +39,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     topics: list[str] = []
     cases: list[str] = []
+    performance: bool = False
 
     def wants(self, topic: str, case: str) -> bool:
         """Whether a test belongs to this run."""
@@ -51,7 +52,9 @@ def names() -> list[str]:
     return [*engines, *sorted({*installed(BRIDGES), *installed(GROUP)} - {*engines})]
 
 
-def choices(chosen: list[str], topics: list[str], cases: list[str]) -> list[Choice]:
+def choices(
+    chosen: list[str], topics: list[str], cases: list[str], *, performance: bool = False
+) -> list[Choice]:
     """List the subjects of a run, each engine at each of its isolations.
 
     Raises:
@@ -71,6 +74,7 @@ def choices(chosen: list[str], topics: list[str], cases: list[str]) -> list[Choi
             partial=kind == "bridge" and name not in installed(GROUP),
             topics=topics,
             cases=cases,
+            performance=performance,
         )
         for name in chosen or known
         for kind, isolation in _isolations(contract_of(name))

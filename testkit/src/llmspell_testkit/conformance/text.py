@@ -11,7 +11,7 @@ from llmspell_testkit.conformance.records import OUTCOMES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmspell_testkit.conformance.records import Report, Result, Subject
+    from llmspell_testkit.conformance.records import Ratio, Report, Result, Subject
 
 _MOST = 40
 
@@ -42,6 +42,7 @@ def summary(report: Report, *, quiet: bool = False) -> str:
     """Write every failure with its script, then a line for each subject; the failures alone if `quiet`."""
     lines = [line for subject in report.subjects for line in _failures(subject)]
     if not quiet:
+        lines += [line for subject in report.subjects for line in _ratios(subject)]
         lines += [_total(subject) for subject in report.subjects]
         lines.append(f"contract {report.contract_version}, {report.duration_s:.1f} s")
     return "\n".join(lines)
@@ -68,6 +69,17 @@ def numbered(result: Result) -> Iterator[str]:
         wanted = ">" if number == result.expected_line else " "
         got = "!" if number == result.got_line else " "
         yield f"{wanted}{got}{number:3} | {row[:160]}"
+
+
+def _ratios(subject: Subject) -> Iterator[str]:
+    for result in subject.results:
+        if result.ratio is not None:
+            yield f"{subject.title}: {result.title}: {ratio(result.ratio)}: {result.description}"
+
+
+def ratio(measured: Ratio) -> str:
+    """Write a ratio, with the most that it may be."""
+    return f"{measured.found:.3g} of at most {measured.most:.3g}"
 
 
 def _total(subject: Subject) -> str:
