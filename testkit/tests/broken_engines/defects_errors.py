@@ -43,6 +43,7 @@ class RuntimeErrors(Run):
     "errors-in-function",
     "errors-logs-before",
     "errors-value-thrown",
+    "errors-odd-text",
     "includes-error-place",
 )
 class InternalErrors(Run):
@@ -137,6 +138,7 @@ class NamelessCalls(Run):
     "errors-in-function",
     "errors-logs-before",
     "errors-value-thrown",
+    "errors-odd-text",
     "includes-error-place",
     "test_a_bridge_comes_and_goes",
 )
@@ -273,6 +275,7 @@ class LateSyntaxErrors(Snake):
     "errors-in-function",
     "errors-logs-before",
     "errors-value-thrown",
+    "errors-odd-text",
     "includes-error-place",
     "callbacks-error-reaches-the-bridge",
     "test_a_bridge_comes_and_goes",

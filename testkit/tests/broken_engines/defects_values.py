@@ -178,7 +178,7 @@ class CutText(Run):
     """Cuts a text after a mebibyte."""
 
     def text_from(self, value: str, path: str) -> Any:
-        return value[: 2**20]
+        return super().text_from(value[: 2**20], path)
 
 
 @defect("values-text-control")
@@ -186,7 +186,7 @@ class CText(Run):
     """Ends a text at its first NUL."""
 
     def text_from(self, value: str, path: str) -> Any:
-        return value.partition("\0")[0]
+        return super().text_from(value.partition("\0")[0], path)
 
 
 @defect("values-text-not-normalized")
@@ -194,7 +194,7 @@ class NormalText(Run):
     """Normalizes text."""
 
     def text_from(self, value: str, path: str) -> Any:
-        return unicodedata.normalize("NFC", value)
+        return super().text_from(unicodedata.normalize("NFC", value), path)
 
 
 @defect("values-list-empty", "params-round-trip")
