@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import starlark
 
-from llmspell_core import EngineInfo, LlmspellError, ScriptEngine, check_value
-from llmspell_core.dispatch import call
-from llmspell_starlark.reports import failure, parse
-from llmspell_starlark.values import declined, pack, shown, unpack
+from llmspell_core import BlockingEngine, EngineInfo, ScriptRuntimeError, ScriptSyntaxError
+from llmspell_starlark.reports import read
+from llmspell_starlark.values import mark, packed
 
 if TYPE_CHECKING:
-    from llmspell_core import Session, Value
+    from llmspell_core import BlockingSession, Value
 
 PRELUDE = (resources.files("llmspell_starlark") / "prelude.star").read_text(encoding="utf-8")
-THREADS = ThreadPoolExecutor(256, "starlark")
-LIBRARY = [starlark.LibraryExtension.StructType, starlark.LibraryExtension.Json]
+GLOBALS = starlark.Globals.extended_by(
+    [starlark.LibraryExtension.StructType, starlark.LibraryExtension.Json]
+)
+START = "load('', {})\nparams = opened(params)\nresult = None"
+END = "load('', 'packed')\npacked(result)"
 
 
-class StarlarkEngine(ScriptEngine):
+class StarlarkEngine(BlockingEngine):
     """Runs Starlark in the host's process, each spell in a thread: for trusted code."""
 
     info = EngineInfo(
@@ -38,106 +37,61 @@ class StarlarkEngine(ScriptEngine):
 
     async def check_syntax(self, script: str, name: str) -> None:
         """Parse a spell."""
-        parse(script, name)
+        self.parse(script, name)
 
-    async def run_script(self, script: str, params: dict[str, Any], session: Session) -> Value:
-        """Run a spell to its end; when that is not waited for, end it and its call."""
-        run = Run(session)
-        thread = run.loop.run_in_executor(THREADS, run.evaluate, script, params)
+    def parse(self, script: str, name: str) -> starlark.AstModule:
+        """Parse a spell; a byte order mark is no part of it."""
         try:
-            return await asyncio.shield(thread)
-        finally:
-            run.stopped = True
-            run.task.cancel()
-            await asyncio.wait({thread, run.task})
+            tree = starlark.parse(name, script.removeprefix("\ufeff"), starlark.Dialect.extended())
+        except starlark.StarlarkError as report:
+            message, frames = read(str(report), name)
+            raise ScriptSyntaxError(message, traceback=frames) from None
+        if tree.loads():
+            raise self.declined("includes")
+        return tree
 
+    def evaluate(self, script: str, params: dict[str, Any], session: BlockingSession) -> Value:
+        """Run a spell in a module that finds the contract's names, and take its result."""
+        spell = self.parse(script, session.name)
+        files, names = library(session)
+        options = starlark.EvalOptions(
+            check_cancelled=lambda: session.ended, max_callstack_size=400
+        )
+        module = starlark.Module()
+        module["params"] = packed(params)
 
-class Run:
-    """One spell in its thread; `task` is its latest call, on the host's event loop."""
+        def run(tree: starlark.AstModule) -> Any:
+            return starlark.eval_with(options, module, tree, GLOBALS, files).value
 
-    def __init__(self, session: Session) -> None:
-        """Begin with nothing called."""
-        self.session = session
-        self.loop = asyncio.get_running_loop()
-        self.task: asyncio.Future[Value] = self.loop.create_future()
-        self.stopped = False
-        self.error: LlmspellError | None = None
-        self.warned: set[str] = set()
-
-    def evaluate(self, script: str, params: dict[str, Any]) -> Value:
-        """Give a module the contract's names, run the spell in it, and take its result."""
-        spell = parse(script, self.session.name)
-        library, module = starlark.Module(), starlark.Module()
-        library.add_callable("_host", self.host)
-        prelude, bridges = PRELUDE, self.session.manifest()
-        for name, bridge in bridges.items():
-            members = [f"{method} = _method('{name}', '{method}')" for method in bridge["methods"]]
-            members += [f"{builder} = _builder" for builder in bridge["builders"]]
-            members += [f"**_absent_of.get('{name}', {{}})"]
-            prelude += f"{name} = struct({', '.join(members)})\n"
-        self.run(library, starlark.parse("<prelude>", prelude))
-        frozen = library.freeze()
-        module["params"] = pack(params)
-        names = sorted({"console", "env", "opened", "packed", "print", "util", *bridges})
-        start = f"load('', {str(names)[1:-1]})\nparams = opened(params)\nresult = None"
-        self.run(module, starlark.parse("<start>", start), starlark.FileLoader(lambda _: frozen))
-        self.run(module, spell)
-        result: Value = unpack(self.run(module, starlark.parse("<end>", "packed(result)")))
-        if len(json.dumps(result)) > self.session.limits.result_bytes:
-            raise self.session.limits.exceeded("result")
-        check_value(result)
+        try:
+            run(starlark.parse("<start>", START.format(names)))
+            run(spell)
+            result: Value = run(starlark.parse("<end>", END))
+        except starlark.StarlarkError as report:
+            message, frames = read(str(report), session.name)
+            error = session.error or ScriptRuntimeError(message)
+            if message.startswith("Variable `math` not found"):
+                error = self.declined("stdlib")
+            error.traceback = tuple(frames)
+            raise error from None
         return result
 
-    def run(self, module: Any, tree: Any, files: Any = None) -> Any:
-        """Evaluate a tree, and raise what ended it: Starlark knows no more of that than its text."""
-        options = starlark.EvalOptions(check_cancelled=lambda: self.stopped, max_callstack_size=400)
-        known = starlark.Globals.extended_by(LIBRARY)
-        try:
-            return starlark.eval_with(options, module, tree, known, files).value
-        except starlark.StarlarkError as report:
-            error = failure(str(report), self.session.name)
-            if self.error is not None:
-                self.error.traceback, error = error.traceback, self.error
-            raise error from None
 
-    def host(self, what: str, *args: Any) -> Any:
-        """Do what the prelude asks for, and keep the error that ends the spell."""
-        try:
-            return pack(getattr(self, f"do_{what}")(*args))
-        except LlmspellError as error:
-            self.error = error
-            raise
-
-    def do_call(self, bridge: str, method: str, args: Any, named: Any) -> Value:
-        """Call a bridge on the host's loop; arguments by name are the last one, a map."""
-        given = unpack(args if len(named) == 1 else [*args, named], argument=True)
-        check_value(given)
-        answer = self.answer(bridge, method, given)
-        return asyncio.run_coroutine_threadsafe(answer, self.loop).result()
-
-    async def answer(self, bridge: str, method: str, args: list[Any]) -> Value:
-        """Be the call that is waited for, unless the run is over."""
-        self.task = asyncio.current_task() or self.task
-        if self.stopped:
-            raise asyncio.CancelledError
-        return await call(self.session, bridge, method, args)
-
-    def do_log(self, level: str, args: list[tuple[Any, str]]) -> None:
-        """Print, and end the spell that printed too much."""
-        self.session.log(level, shown(args))
-        if self.session.fatal is not None:
-            raise self.session.fatal
-
-    def do_env(self, name: str | None) -> Value:
-        """Return a granted variable, or all of them; warn once of one that was not granted."""
-        found = self.session.env
-        granted = name in found or self.session.permissions.allows("env", name)
-        if name is not None and not granted and name not in self.warned:
-            self.warned.add(name)
-            text = f"`{name}` is not granted; allow it with --allow-env={name}"
-            self.session.log("warn", text)
-        return dict(found) if name is None else found.get(name)
-
-    def do_decline(self, capability: str, what: str) -> None:
-        """Refuse what this engine does not claim."""
-        raise declined(capability, what)
+def library(session: BlockingSession) -> tuple[starlark.FileLoader, str]:
+    """Make what a spell loads, frozen, so that no spell changes it; and the names in it."""
+    module = starlark.Module()
+    module.add_callable("_call", lambda *args: packed(session.call(*args)))
+    for name in ("decline", "env", "log"):
+        module.add_callable(f"_{name}", getattr(session, name))
+    module.add_callable("_mark", mark)
+    module.add_callable("_text", str)
+    bridges = {"util": {"methods": {}, "builders": {}}, **session.manifest()}
+    made = [
+        f"{name} = bridge('{name}', {list(found['methods'])}, {list(found['builders'])})"
+        for name, found in bridges.items()
+    ]
+    tree = starlark.parse("<library>", "\n".join([PRELUDE, *made]))
+    starlark.eval(module, tree, GLOBALS)
+    frozen = module.freeze()
+    names = str(["console", "env", "opened", "print", *bridges])
+    return starlark.FileLoader(lambda _: frozen), names.strip("[]")
