@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmspell_bridges.fs import FsBridge
+from llmspell_bridges.fs import FsBridge, files
 from llmspell_core import Permissions
-from llmspell_testkit import BridgeContract, BridgeWorld, Fault
+from llmspell_testkit import BridgeContract, BridgeWorld, Fault, Slow
+from llmspell_testkit.bridge.leaks import held
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from llmspell_testkit.bridge.lab import Run
+
+_OLD = "one\ntwo\n"
+_LONGEST_S = 30.0
+
+
+class SlowDisk:
+    """A disk that makes one function wait until the end of a block.
+
+    Nothing else keeps `fs` waiting: it opens no pipe and no device, and of what it may read at
+    once, or write, a disk that answers has all in a moment.
+    """
+
+    def __init__(self) -> None:
+        """Be quick."""
+        self.waiting = threading.Event()
+
+    @contextmanager
+    def stopped(self, owner: Any, name: str) -> Iterator[None]:
+        """Let `name` of a module wait."""
+        real, answers = getattr(owner, name), threading.Event()
+
+        def wait(*args: Any, **named: Any) -> Any:
+            self.waiting.set()
+            answers.wait(_LONGEST_S)
+            return real(*args, **named)
+
+        setattr(owner, name, wait)
+        try:
+            yield
+        finally:
+            setattr(owner, name, real)
+            answers.set()
+
+
+def _slow(owner: Any, name: str, released: Callable[[], bool]) -> Slow:
+    return Slow(
+        broken=lambda world: world.data.stopped(owner, name),
+        reached=lambda world: world.data.waiting.is_set(),
+        released=lambda _: released(),
+    )
+
+
+def _as_it_was() -> bool:
+    """Whether a write that nobody waits for has left the old file, and nothing beside it."""
+    unfinished = any(name.startswith(".llmspell-") for name in os.listdir())  # noqa: PTH208 - names alone
+    return not unfinished and Path("out.txt").read_text(encoding="utf-8") == _OLD
+
+
+def _closed() -> bool:
+    """Whether the file that was opened too late is closed."""
+    target = os.path.abspath("big.log")  # noqa: PTH100 - compared as a text
+    return not any(text.endswith(f" {target}") for text in held().descriptors)
 
 
 class FsContract(BridgeContract):
@@ -27,6 +84,10 @@ class FsContract(BridgeContract):
         "not-text": Fault(method="lines", args={"path": "big.bin"}, kind="filesystem"),
         "outside": Fault(method="read", args={"path": "/etc/passwd"}, kind="permission"),
     }
+    slow = {  # noqa: RUF012 - as above
+        "write": _slow(os, "fsync", _as_it_was),
+        "lines": _slow(files, "open_stream", _closed),
+    }
 
     @pytest.fixture
     def bridge_world(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BridgeWorld:
@@ -36,7 +97,7 @@ class FsContract(BridgeContract):
         async def prepare(run: Run) -> None:  # noqa: ARG001 - what the contract calls
             (tmp_path / "research").mkdir(exist_ok=True)
             for name in ("notes.txt", "old.txt", "big.log", "log.txt", "out.txt"):
-                (tmp_path / name).write_text("one\ntwo\n", encoding="utf-8")
+                (tmp_path / name).write_text(_OLD, encoding="utf-8")
             (tmp_path / "big.bin").write_bytes(b"\x00\xff" * 8)
 
-        return BridgeWorld(prepare=prepare)
+        return BridgeWorld(prepare=prepare, data=SlowDisk())
