@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from llmspell_bridges.contracts.waiting import WAIT, Waiter
 from llmspell_bridges.tools import ToolsBridge
 from llmspell_testkit import BridgeContract, BridgeWorld, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_testkit.bridge.lab import Run
+
+
+def _shout(args: dict[str, Any]) -> str:
+    text: str = args["text"]
+    return text.upper()
 
 
 def _fail(args: dict[str, Any]) -> str:
@@ -27,16 +36,25 @@ class ToolsContract(BridgeContract):
             method="execute", args={"name": "sulk", "args": {"text": "no"}}, kind="tool"
         ),
     }
+    slow = {  # noqa: RUF012 - as above
+        "execute": msgspec.structs.replace(WAIT, args={"name": "brood", "args": {"text": "hm"}})
+    }
 
     @pytest.fixture
     def bridge_world(self) -> BridgeWorld:
         """Define what the examples call."""
+        brood = Waiter()
 
         async def prepare(run: Run) -> None:
             parameters = {"properties": {"text": {"type": "string"}}, "required": ["text"]}
-            for name, function in (("shout", lambda args: args["text"].upper()), ("sulk", _fail)):
+            functions: dict[str, Callable[..., Any]] = {
+                "shout": _shout,
+                "sulk": _fail,
+                "brood": brood,
+            }
+            for name, function in functions.items():
                 made = run.function(function)
                 tool = {"name": name, "handler": made, "parameters": parameters}
                 await run.call("define", tool)
 
-        return BridgeWorld(prepare=prepare)
+        return BridgeWorld(prepare=prepare, data=brood)
