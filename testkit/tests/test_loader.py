@@ -11,7 +11,6 @@ from llmspell_core.engine import CAPABILITIES, TRAITS
 from llmspell_testkit import CaseFileError, load_cases, load_sources
 from llmspell_testkit.case import CONTRACT_VERSION
 from llmspell_testkit.checks import LIMIT_SETTERS
-from llmspell_testkit.loader import load_wordless
 from llmspell_testkit.schema import FILE, schema_text
 
 if TYPE_CHECKING:
@@ -182,16 +181,14 @@ def test_an_overlay_names_real_cases(tmp_path: Path) -> None:
         load_sources(file, load_cases())
 
 
-def test_an_overlay_may_have_no_words(tmp_path: Path) -> None:
-    """`false` says that a language cannot ask for what is declined; what it lacks, it has to show."""
+@pytest.mark.parametrize("name", ["values-int", "declined-concurrency", "lacking-catching"])
+def test_an_overlay_has_no_excuse(tmp_path: Path, name: str) -> None:
+    """A source is a text: what is declined has to be refused, and what is lacking has to be shown."""
     file = tmp_path / "overlay.toml"
-    file.write_text('values-int = "return 1"\ndeclined-concurrency = false')
-    assert load_wordless(file, load_cases()) == {"declined-concurrency"}
-    assert load_sources(file, load_cases()) == {"values-int": "return 1"}
-    for name in ("values-int", "lacking-catching"):
-        file.write_text(f"{name} = false")
-        with pytest.raises(CaseFileError, match=f"case `{name}`: `false`, no words for it"):
-            load_sources(file, load_cases())
+    file.write_text(f"{name} = false")
+
+    with pytest.raises(CaseFileError, match=f"case `{name}`: a source is a text, or a table"):
+        load_sources(file, load_cases())
 
 
 VERSIONS = (

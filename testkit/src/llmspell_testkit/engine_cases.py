@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from llmspell_core.engine import EngineConfig, ScriptEngine
-from llmspell_testkit.loader import load_cases, load_wordless, with_sources
+from llmspell_testkit.loader import load_cases, with_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,11 +52,6 @@ class EngineCases:
             for name, case in cls._all().items()
             if case.lacks is not None and case.lacks not in stated
         }
-
-    @classmethod
-    def wordless(cls) -> set[str]:
-        """Name the cases of `refusals` that the language has no words for, as its overlay says."""
-        return set() if cls.sources is None else load_wordless(cls.sources, cls._all())
 
     @classmethod
     def is_own(cls, case: Case) -> bool:

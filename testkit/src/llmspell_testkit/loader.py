@@ -96,18 +96,7 @@ def load_sources(file: Traversable | Path, cases: Mapping[str, Case]) -> dict[st
     Raises:
         CaseFileError: it is not a table of sources, or names a case that does not exist.
     """
-    return {name: own.source for name, own in _overlay(file, cases) if own is not None}
-
-
-def load_wordless(file: Traversable | Path, cases: Mapping[str, Case]) -> set[str]:
-    """Read from an overlay which declined capabilities its language cannot even ask for.
-
-    It says ``false`` for such a case, in the place of a source.
-
-    Raises:
-        CaseFileError: as `load_sources` does.
-    """
-    return {name for name, own in _overlay(file, cases) if own is None}
+    return {name: own.source for name, own in _overlay(file, cases)}
 
 
 def with_sources(
@@ -120,27 +109,20 @@ def with_sources(
     """
     found = dict(cases)
     for name, own in _overlay(file, cases):
-        if own is not None:
-            case = found[name]
-            source = {**case.source, engine: own.source}
-            includes = {**case.includes, engine: own.includes} if own.includes else case.includes
-            found[name] = msgspec.structs.replace(case, source=source, includes=includes)
+        case = found[name]
+        source = {**case.source, engine: own.source}
+        includes = {**case.includes, engine: own.includes} if own.includes else case.includes
+        found[name] = msgspec.structs.replace(case, source=source, includes=includes)
     return found
 
 
 def _overlay(
     file: Traversable | Path, cases: Mapping[str, Case]
-) -> Iterator[tuple[str, OwnSource | None]]:
-    """Read an overlay's entries: a text, a table of a text and its includes, or false."""
+) -> Iterator[tuple[str, OwnSource]]:
+    """Read an overlay's entries: a text, or a table of a text and its includes."""
     for name, entry in _toml(file).items():
         if name not in cases:
             raise _error(file.name, name, "there is no such case")
-        if entry is False:
-            if cases[name].declines is None:
-                what = "`false`, no words for it, is for the cases of what is declined"
-                raise _error(file.name, name, what)
-            yield name, None
-            continue
         try:
             given = {"source": entry} if isinstance(entry, str) else entry
             yield name, msgspec.convert(given, OwnSource)

@@ -17,6 +17,7 @@ from llmspell_testkit.rules import SUITES, has_not, suite_of_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from llmspell_core.engine import EngineConfig
     from llmspell_testkit.case import Case
     from llmspell_testkit.engine import EngineContract
     from llmspell_testkit.environment import TestEnvironment
@@ -101,14 +102,25 @@ def _declined_mark(nouns: list[str]) -> list[pytest.MarkDecorator]:
 
 
 def _cases(contract: type[EngineContract]) -> list[Any]:
-    return _params(contract, contract.cases())
+    return [it for config in contract.configs for it in _params(contract, config, contract.cases())]
+
+
+def _refusals(contract: type[EngineContract]) -> list[Any]:
+    return [
+        it
+        for config in contract.configs
+        for it in _params(contract, config, contract.refusals(config))
+    ]
 
 
 def _absences(contract: type[EngineContract]) -> list[Any]:
-    return _params(contract, contract.absences())
+    cases = contract.absences()
+    return [it for config in contract.configs for it in _params(contract, config, cases)]
 
 
-def _params(contract: type[EngineContract], cases: Mapping[str, Case]) -> list[Any]:
+def _params(
+    contract: type[EngineContract], config: EngineConfig, cases: Mapping[str, Case]
+) -> list[Any]:
     return [
         pytest.param(
             config,
@@ -116,22 +128,7 @@ def _params(contract: type[EngineContract], cases: Mapping[str, Case]) -> list[A
             id=f"{config.isolation}-{case.id}",
             marks=_declined_mark(contract.declined(case, config)),
         )
-        for config in contract.configs
         for case in cases.values()
-    ]
-
-
-def _refusals(contract: type[EngineContract]) -> list[Any]:
-    wordless = contract.wordless()
-    return [
-        pytest.param(
-            config,
-            case,
-            id=f"{config.isolation}-{case.id}",
-            marks=_declined_mark([f"words for {case.declines}"] if case.id in wordless else []),
-        )
-        for config in contract.configs
-        for case in contract.refusals(config).values()
     ]
 
 
