@@ -31,7 +31,6 @@ from llmspell_core.errors import (
     LlmspellError,
     ScriptRuntimeError,
     ScriptSyntaxError,
-    UnsupportedError,
 )
 from llmspell_core.session import Session
 
@@ -126,8 +125,7 @@ class Run(Values):
     def needs(self, capability: str) -> None:
         """Refuse what the engine declines."""
         if capability not in self.engine.capabilities:
-            text = f"the engine `{self.engine.name}` declines {capability}"
-            raise UnsupportedError(text, capability=capability)
+            raise self.engine.declined(capability)
 
     # -- what crosses ---------------------------------------------------------------------------
 
