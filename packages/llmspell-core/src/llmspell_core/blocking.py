@@ -76,8 +76,9 @@ class BlockingEngine(ScriptEngine):
     def evaluate(self, script: str, params: dict[str, Any], session: BlockingSession) -> Value:
         """Run `script` in the thread this is called in, and return its result.
 
-        It reaches the host through `session` alone, and returns soon once `session.ended`. What
-        cannot cross stands in the result, as in the arguments of calls, as a `Foreign`.
+        It reaches the host through `session` alone, and returns soon once `session.ended`. In the
+        result, as in the arguments of calls, a `CallbackRef` stands for a function of the script,
+        and a `Foreign` for what cannot cross.
 
         Raises:
             LlmspellError: the script's failure.
@@ -168,6 +169,7 @@ class BlockingSession:
     def __init__(self, engine: BlockingEngine, session: Session) -> None:
         """Begin with nothing called; made on the event loop."""
         self.session = session
+        """The run itself; it belongs to the event loop, so the thread reads it alone."""
         self.error: LlmspellError | None = None
         """The latest error that a method raised: interpreters may keep no more than its text."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
