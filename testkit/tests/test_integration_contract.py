@@ -235,3 +235,34 @@ def test_chaos_runs_once_for_each_seed(pytester: pytest.Pytester) -> None:
     silent = 'return where + "!" if getattr(type(self), "__llmspell_chaos__", 0) else where'
     result = run(pytester, keep=silent, more="chaos_seeds = (1,)")
     result.stdout.fnmatch_lines(["*scenario `notes-kept`, seed 1: result*"])
+
+
+LEAKS = {
+    "descriptors": "import os; self.left.append(os.dup(0))",
+    "threads": "import threading; it = threading.Event(); self.left.append(it); "
+    "threading.Thread(target=it.wait).start()",
+    "tasks": "import asyncio; self.left.append(asyncio.create_task(asyncio.Event().wait()))",
+}
+CLOSING = """
+        return where
+
+    left = []
+
+    async def close(self):
+        import os
+        for it in self.left:
+            os.close(it) if isinstance(it, int) else getattr(it, "cancel", getattr(it, "set", None))()
+        self.left.clear()
+"""
+
+
+@pytest.mark.parametrize("sort", LEAKS)
+def test_one_leak_a_call_is_caught_under_chaos(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    """A bridge that keeps a single thing of each call, until the host ends, fails with every seed."""
+    monkeypatch.setattr("llmspell_testkit.integration.chaotic._SETTLE_S", 0.3)
+    keep = GOOD.replace("return where", f"{LEAKS[sort]}{CLOSING}")
+    result = run(pytester, keep=keep, more="chaos_seeds = range(3)")
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines([f"*expected no more {sort} than the * before, got *"])

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 SETTLE_S = 1.0
 """How long what was closed may take to be gone: the other side of a socket, a thread's end."""
 
+STILL_S = 0.1
+"""How long nothing may change to be taken for settled."""
+
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What is held at one moment, each with a text that says what it is."""
 
-    tasks: frozenset[str]
-    threads: frozenset[str]
-    descriptors: frozenset[str]
+    tasks: frozenset[str] = frozenset()
+    threads: frozenset[str] = frozenset()
+    descriptors: frozenset[str] = frozenset()
 
     def beyond(self, before: Held) -> dict[str, list[str]]:
         """List what there is more than `before`, by sort."""
@@ -35,6 +38,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
             if more and len(now) > len(then):
                 found[sort] = more
         return found
+
+    def most(self, other: Held) -> Held:
+        """Take of each sort what there was at the moment when it was more."""
+        pairs = {sort: (getattr(self, sort), getattr(other, sort)) for sort in other.counts()}
+        return Held(**{sort: max(pair, key=len) for sort, pair in pairs.items()})
+
+    def counts(self) -> dict[str, int]:
+        """Count what is held, by sort."""
+        return {sort: len(getattr(self, sort)) for sort in self.__struct_fields__}
 
 
 def held() -> Held:
@@ -73,10 +85,10 @@ def _open_files() -> set[str]:
     return found
 
 
-async def settled(before: Held) -> dict[str, list[str]]:
+async def settled(before: Held, within_s: float | None = None) -> dict[str, list[str]]:
     """Wait until nothing more is held than `before`; return what there is after `SETTLE_S`."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + SETTLE_S
+    end = loop.time() + (SETTLE_S if within_s is None else within_s)
     pause_s = 0.0
     while (more := held().beyond(before)) and loop.time() < end:
         if pause_s in {0.0, 0.05}:  # at first, and again when it takes long
@@ -84,6 +96,19 @@ async def settled(before: Held) -> dict[str, list[str]]:
         await asyncio.sleep(pause_s)
         pause_s = min(0.05, pause_s + 0.005)
     return more
+
+
+async def still(within_s: float) -> Held:
+    """Wait until what is held stays the same for a while; return that, or what there is at last."""
+    loop = asyncio.get_running_loop()
+    end, since, last = loop.time() + within_s, loop.time(), held()
+    while loop.time() < min(end, since + STILL_S):
+        await asyncio.sleep(0.01)
+        now = held()
+        if now != last:
+            since, last = loop.time(), now
+    gc.collect()
+    return held()
 
 
 async def until(condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llmspell_core.errors import KINDS, LlmspellError
+from llmspell_testkit.bridge.leaks import Held, settled, still
 from llmspell_testkit.chaos_mode import Dice, with_dice
 from llmspell_testkit.integration.world import World
 from llmspell_testkit.tagged import differences
@@ -24,8 +21,10 @@ if TYPE_CHECKING:
 DOCUMENTED = frozenset(KINDS) - {"internal"}
 """The kinds of errors that a spell may end with; `internal` is somebody's mistake."""
 _SETTLE_S = 5.0
-_SPARE_DESCRIPTORS = 24
-"""Connections are kept for the next request: how many are open varies by a few."""
+"""How long what is ending may take: a worker's process, a connection that the server has broken off."""
+
+_LOOKS = 4
+"""How often to look at what is held before chaos: once may be too early for a spare worker."""
 
 
 class ChaoticWorld(World):
@@ -35,7 +34,7 @@ class ChaoticWorld(World):
         """Take what `World` takes, but for `wrap`."""
         self.dice = Dice(0, delay=0.2, failure=0.1, disconnect=0.1, longest_delay_s=0.01)
         super().__init__(*args, wrap=lambda bridge: with_dice(bridge, self.dice), **named)
-        self._before: Counter[str] | None = None
+        self._before: Held | None = None
 
     def undisturbed(self, scenario: Scenario, engine: str) -> Outcome:
         """Run a scenario without chaos."""
@@ -53,9 +52,12 @@ class ChaoticWorld(World):
         # one without a source fails by itself, in `test_scenario`
         chosen = [(scenario, engine) for scenario, engine in turns if engine in scenario.source]
         if self._before is None:
+            self._before = Held()
             for scenario, engine in chosen:  # what is imported and kept from now on is no leak
                 self.undisturbed(scenario, engine)
-            self._before = self._census()
+            for scenario, engine in chosen[-_LOOKS:]:
+                self.undisturbed(scenario, engine)
+                self._before = self._before.most(self._runner.run(self._still()))
         for scenario, engine in chosen:
             self.dice.reseed(seed)
             outcome, _ = self.run(scenario, engine)
@@ -70,43 +72,22 @@ class ChaoticWorld(World):
             yield f"{engine}: scenario `{scenario.id}`, after the chaos of seed {seed}: {problem}"
         yield from self._left(self._before)
 
-    def _left(self, before: Counter[str]) -> Iterator[str]:
-        """List what is there that was not before: tasks, threads, descriptors."""
-        self._runner.run(self._settled(before))
-        for what, count in (self._census() - before).items():
-            if what != "descriptors" or count > _SPARE_DESCRIPTORS:
-                yield f"{count} more of these than before: {what}"
+    async def _still(self) -> Held:
+        """Look at what is held when nothing changes any more: each engine has its spare worker."""
+        self.provider.end_connections()
+        return await still(_SETTLE_S)
 
-    async def _settled(self, before: Counter[str]) -> None:
-        """Wait, not for long, for what is ending: a worker's end is seen a little later."""
-        more = _tasks() - before
-        ending = [task for task in asyncio.all_tasks() if f"task {_name(task)}" in more]
-        if ending:
-            await asyncio.wait(ending, timeout=_SETTLE_S)
+    def _left(self, before: Held) -> Iterator[str]:
+        """List what is held that was not before: tasks, threads, descriptors, and not one more.
 
-    def _census(self) -> Counter[str]:
-        tasks: Counter[str] = self.call(_tasks)
-        names = (thread.name for thread in threading.enumerate())
-        # an executor keeps its threads, and makes one when all are busy
-        tasks.update(f"thread {name}" for name in names if not name.startswith(_KEPT_THREADS))
-        folder = "/proc/self/fd"
-        if os.path.isdir(folder):  # noqa: PTH112 - no path is made of it
-            tasks["descriptors"] = len(os.listdir(folder))  # noqa: PTH208 - as above
-        return tasks
-
-
-_KEPT_THREADS = ("asyncio_", "ThreadPoolExecutor", "Thread-", "AnyIO worker")
-
-
-def _tasks() -> Counter[str]:
-    """Count the tasks of the running loop by what they run, but for the one that asks."""
-    current = asyncio.current_task()
-    names = (_name(task) for task in asyncio.all_tasks() if task is not current)
-    return Counter(f"task {name}" for name in names)
-
-
-def _name(task: asyncio.Task[Any]) -> str:
-    return getattr(task.get_coro(), "__qualname__", task.get_name())
+        Connections that bridges keep for the next request, and the server's threads at their other
+        ends, are ended first. The one pool that may grow is the event loop's own, of `asyncio_`
+        threads, by those that are idle: it has no more than ``min(32, processors + 4)``.
+        """
+        self.provider.end_connections()
+        more = self._runner.run(settled(before, _SETTLE_S))
+        for sort, names in more.items():
+            yield f"expected no more {sort} than the {before.counts()[sort]} before, got {', '.join(names)}"
 
 
 def outcome_problems(

@@ -97,6 +97,11 @@ class FakeProvider:
         """How many connections are open now."""
         return self._server.open_connections if self._server else 0
 
+    def end_connections(self) -> None:
+        """Break off every connection that is open, as a server does that is restarted."""
+        if self._server is not None:
+            self._server.end_connections()
+
     @property
     def bodies(self) -> list[Any]:
         """The parsed bodies of the requests for completions, in order."""
