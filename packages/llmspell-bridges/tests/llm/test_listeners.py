@@ -42,12 +42,23 @@ async def test_a_callback_sees_the_call_without_its_words(
 async def test_where_nobody_listens_nothing_is_copied(
     ask: Any, mock: Any, own: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Litellm's own calls register nobody, but for its cache when Gemini is first asked."""
+    """Nor put together: litellm itself registers nobody, but its cache when Gemini is asked."""
     litellm: Any = await litellm_ready()
     for name in LISTENERS:
         monkeypatch.setattr(litellm, name, list(own))
+    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+    told: list[Any] = []
+
+    def note(async_coroutine: Any) -> None:
+        told.append(async_coroutine)
+        async_coroutine.close()
+
+    monkeypatch.setattr(GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue", note)
     await ask("complete", "Hi")
+    await asyncio.sleep(0)  # a task that the call started has its turn
     assert litellm.turn_off_message_logging is False
+    assert told == []
 
 
 async def test_a_closed_runtime_takes_nothing_from_the_next(

@@ -10,6 +10,7 @@ providers wrote (`foreign`), and left alone in what a spell prints or returns.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.environment import is_credential
@@ -87,6 +88,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Replace the keys in a text."""
+        if len(text) < SHORTEST:
+            return text
         for form, shown in self.known.items():
             if form in text:
                 text = text.replace(form, shown)
@@ -130,14 +133,16 @@ class Redactor:
         return value
 
     def _map(self, value: dict[Any, Any], *, foreign: bool) -> dict[Any, Any]:
-        new = {
-            self.value(key, foreign=foreign): self.value(item, foreign=foreign)
-            for key, item in value.items()
-        }
-        same = all(
-            key is old and new[key] is value[old] for key, old in zip(new, value, strict=False)
-        )
-        return value if same and len(new) == len(value) else new
+        # most maps have no key in them, and cost no copy
+        safe: dict[Any, Any] | None = None
+        for index, (name, item) in enumerate(value.items()):
+            new_name = self.value(name, foreign=foreign)
+            new_item = item if type(item) in _INERT else self.value(item, foreign=foreign)
+            if safe is None and (new_name is not name or new_item is not item):
+                safe = dict(islice(value.items(), index))
+            if safe is not None:
+                safe[new_name] = new_item
+        return value if safe is None else safe
 
     def error(self, error: LlmspellError) -> None:
         """Take keys, and what looks like one, out of an error and of what caused it."""

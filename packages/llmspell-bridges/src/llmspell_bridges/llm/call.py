@@ -23,7 +23,7 @@ from llmspell_core.redact import redactor
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from llmspell_bridges.llm.settings import Settings
+    from llmspell_bridges.llm.settings import Provider, Settings
     from llmspell_core import CallContext, TextRecord
 
 T = TypeVar("T")
@@ -45,12 +45,17 @@ class ModelCall:
     """A call of one model on behalf of one run."""
 
     def __init__(
-        self, litellm: Any, settings: Settings, ctx: CallContext, model: models.Model
+        self,
+        litellm: Any,
+        settings: Settings,
+        ctx: CallContext,
+        model: models.Model,
+        provider: Provider,
     ) -> None:
         """Keep what every step needs; `prepare` makes one."""
         self.litellm = litellm
         self.model = model
-        self._settings = settings
+        self.provider = provider
         self._ledger = ctx.session.ledger
         self._price = price_of(litellm, settings, model)
         self._connection = models.connection(litellm, settings, model)
@@ -179,8 +184,7 @@ class ModelCall:
             arguments["max_tokens"] = cap
 
     def _set_timeout(self, timeout_s: float | None) -> None:
-        configured = self._settings.provider(self.model.provider).timeout_s
-        self._timeout_s = timeout_s or configured or DEFAULT_TIMEOUT_S
+        self._timeout_s = timeout_s or self.provider.timeout_s or DEFAULT_TIMEOUT_S
         # Retries are one layer's business, and not litellm's: it would make three requests of one.
         self._connection.update(timeout=self._timeout_s, max_retries=0, num_retries=0)
 
@@ -253,10 +257,11 @@ async def prepare(
     litellm = await litellm_ready()
     model = models.resolve(litellm, settings, name, provider)
     await ctx.ask("model", model.name)
-    key = settings.provider(model.provider).api_key
+    provided = settings.provider(model.provider)
+    key = provided.api_key
     if key is not None and not key.is_read:  # from a keyring, whose owner may have to unlock it
         await asyncio.to_thread(key.get_secret_value)
-    return ModelCall(litellm, settings, ctx, model)
+    return ModelCall(litellm, settings, ctx, model, provided)
 
 
 def _without_keys(answer: TextRecord) -> TextRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.importing import BackgroundImport
@@ -52,6 +53,8 @@ LISTENERS = (
 """Where litellm keeps a host's own callbacks."""
 _ANSWERS = "cache"
 """What litellm itself puts there, when Gemini is first asked: it exports nothing."""
+_CONTEXT = "litellm._internal_context"
+"""Where litellm marks, for a task and what it starts, calls that listeners are not told of."""
 _NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
 
 
@@ -67,11 +70,16 @@ async def litellm_ready() -> Any:
         UnsupportedError: it is not installed; the message says how to.
     """
     litellm: Any = await _LITELLM.ready()
-    # Prompts are not exported unless asked. litellm copies all of a call three times to take them
-    # out, a tenth of what a call costs: it need not where nobody listens.
-    litellm.turn_off_message_logging = any(
+    heard = any(
         listener != _ANSWERS for name in LISTENERS for listener in getattr(litellm, name, ())
     )
+    # Prompts are not exported unless asked. litellm copies all of a call three times to take them
+    # out, a tenth of what a call costs: it need not where nobody listens.
+    litellm.turn_off_message_logging = heard
+    # Nor need it put together for nobody what each call was: that is another twentieth.
+    internal = getattr(sys.modules.get(_CONTEXT), "is_internal_call", None)
+    if internal is not None:  # else another version of litellm
+        internal.set(not heard)
     return litellm
 
 

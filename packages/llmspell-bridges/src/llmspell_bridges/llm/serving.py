@@ -193,8 +193,7 @@ class Serving:
     def _policy(self, call: ModelCall) -> RetryPolicy:
         if self.wishes.retry is not None:
             return self.wishes.retry
-        retries = self._settings.provider(call.model.provider).max_retries or 0
-        return RetryPolicy(max_attempts=1 + retries)
+        return RetryPolicy(max_attempts=1 + (call.provider.max_retries or 0))
 
     async def _kept_stream(
         self, call: ModelCall, arguments: dict[str, Any], built: dict[str, Any], *, parse: bool
