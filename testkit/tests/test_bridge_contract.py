@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from llmspell_core import Bridge, method
 from llmspell_testkit import BridgeContract, BuilderExample
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 pytest_plugins = ["pytester"]
 
 BRIDGE = '''
+import asyncio, threading
 from typing import Annotated
 from llmspell_core import Bridge, method
 
@@ -32,9 +38,19 @@ class Rude(Greeter):
     async def greet(self, who: str) -> str:
         """Greet nobody."""
         return "Bye"
+
+
+class Hanging(Greeter):
+    """Greets, and thinks of it for ever."""
+
+    @method(example={"who": "Ada"})
+    async def greet(self, who: str) -> str:
+        """Greet somebody."""
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+        return "Hello " + who
 '''
 SUITE = """
-from greeter import Greeter, Rude
+from greeter import Greeter, Hanging, Rude
 from llmspell_testkit import BridgeContract
 
 
@@ -52,11 +68,13 @@ class Suite:
         pytester.makepyfile(greeter=BRIDGE)
         pytester.syspathinsert()
 
-    def run(self, bridge: str = "Greeter", **known: str) -> pytest.RunResult:
+    def run(
+        self, bridge: str = "Greeter", *, options: Sequence[str] = (), **known: str
+    ) -> pytest.RunResult:
         named = {name.replace("__", ".").replace("_", "-"): why for name, why in known.items()}
         self.pytester.makepyfile(test_greeter=SUITE.format(bridge=bridge, known=named))
         idle = [f"-pno:{name}" for name in ("cacheprovider", "timeout", "anyio")]
-        return self.pytester.runpytest_inprocess(*idle)
+        return self.pytester.runpytest_inprocess(*idle, *options)
 
 
 @pytest.fixture
@@ -105,6 +123,16 @@ def test_a_known_failure_of_no_check_fails(suite: Suite) -> None:
     result = suite.run(greet__exampel="misspelt")
     result.assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
     result.stdout.fnmatch_lines(["*known_failures names no check: greet.exampel*"])
+
+
+def test_a_thread_that_never_ends_is_no_hang(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a bridge leaves in a thread of the loop fails its checks, and is named at the end."""
+    monkeypatch.setattr("llmspell_testkit.bridge.host.GRACE_S", 0.05)
+    monkeypatch.setattr("llmspell_testkit.bridge.leaks.SETTLE_S", 0.1)
+    result = suite.run("Hanging", options=["-k", "leaves"])
+    assert result.parseoutcomes()["failed"] == 1
+    assert result.parseoutcomes()["errors"] == 1
+    result.stdout.fnmatch_lines(["*TestGreeter leaves what does not end: the thread asyncio_0 (*"])
 
 
 def test_a_part_of_the_contract_cannot_be_overridden() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
+AGAIN_S = 2.0
+"""How soon an alarm rings again: a finalizer, or a bare ``except``, may have swallowed the first."""
 
 
 class DeadlineError(BaseException):
@@ -54,7 +56,7 @@ def alarm(after_s: float) -> Iterator[None]:
         raise DeadlineError
 
     before = signal.signal(signal.SIGALRM, ring)
-    left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s)
+    left_s, _ = signal.setitimer(signal.ITIMER_REAL, after_s, AGAIN_S)
     started = time.monotonic()
     try:
         yield

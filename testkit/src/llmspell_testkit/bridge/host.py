@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from typing import TYPE_CHECKING
 
 from llmspell_testkit.bridge.engines import Engines
 from llmspell_testkit.bridge.lab import Lab
 from llmspell_testkit.deadline import DeadlineError, alarm, within
+from llmspell_testkit.loop import ContractLoop
 
 if TYPE_CHECKING:
     from llmspell_testkit.bridge.check import Trial
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE_S = 5.0
 """How long a check that was cancelled may take to end, and the loop to come back from a call."""
+_CLOSE_S = 4 * GRACE_S
+"""How long closing the engines may take, and closing the loop, where they block it."""
 
 
 class BridgeHost:
@@ -27,17 +29,30 @@ class BridgeHost:
         gc.collect()
         self.contract = contract
         self._engines = Engines()
-        self._runner = asyncio.Runner()
+        self._loop = ContractLoop()
         self._known: Lab | None = None
         self.declined: list[str] = []
         """What the latest check needs that its engine has not; it was not made then."""
 
     def close(self) -> None:
-        """Close the engines and the loop."""
-        with self._runner:
-            self._runner.run(within(self._engines.close(), GRACE_S, GRACE_S))
+        """Close the engines and the loop.
+
+        Raises:
+            AssertionError: something does not end; it is left to itself.
+        """
+        left: list[str] = []
+        try:
+            with alarm(_CLOSE_S):
+                self._loop.run(within(self._engines.close(), GRACE_S, GRACE_S))
+        except (DeadlineError, TimeoutError):
+            left = ["an engine"]
+        with alarm(_CLOSE_S):
+            left += self._loop.close(GRACE_S)
         self._known = None
         gc.collect()  # what warns of itself when it goes does so in this class
+        if left:
+            text = f"{self.contract.__name__} leaves what does not end: {'; '.join(left)}"
+            raise AssertionError(text)
 
     def problems(self, trial: Trial, world: BridgeWorld) -> list[str]:
         """Make one check, and list what it finds."""
@@ -45,7 +60,7 @@ class BridgeHost:
         self.declined = []
         try:
             with alarm(deadline_s + GRACE_S):
-                return self._runner.run(within(self._look(trial, world), deadline_s, GRACE_S))
+                return self._loop.run(within(self._look(trial, world), deadline_s, GRACE_S))
         except (DeadlineError, TimeoutError):
             return [f"expected an end within {deadline_s:g} s, and it goes on"]
         except Exception as error:  # noqa: BLE001 - of the bridge's `open` or `close`, or the world's

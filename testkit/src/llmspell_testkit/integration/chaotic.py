@@ -57,7 +57,7 @@ class ChaoticWorld(World):
                 self.undisturbed(scenario, engine)
             for scenario, engine in chosen[-_LOOKS:]:
                 self.undisturbed(scenario, engine)
-                self._before = self._before.most(self._runner.run(self._still()))
+                self._before = self._before.most(self._loop.run(self._still()))
         for scenario, engine in chosen:
             self.dice.reseed(seed)
             outcome, _ = self.run(scenario, engine)
@@ -85,7 +85,7 @@ class ChaoticWorld(World):
         threads, by those that are idle: it has no more than ``min(32, processors + 4)``.
         """
         self.provider.end_connections()
-        more = self._runner.run(settled(before, _SETTLE_S))
+        more = self._loop.run(settled(before, _SETTLE_S))
         for sort, names in more.items():
             yield f"expected no more {sort} than the {before.counts()[sort]} before, got {', '.join(names)}"
 

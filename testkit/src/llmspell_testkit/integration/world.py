@@ -15,10 +15,12 @@ from llmspell_core.budget import Budget, Ledger
 from llmspell_core.errors import LlmspellError
 from llmspell_core.registry import installed
 from llmspell_core.runtime import Runtime
+from llmspell_testkit.deadline import DeadlineError, alarm, within
 from llmspell_testkit.host import Outcome
 from llmspell_testkit.integration.scenario import at
 from llmspell_testkit.integration.spans import recording_spans
 from llmspell_testkit.loader import limits_of, permissions_of
+from llmspell_testkit.loop import ContractLoop
 from llmspell_testkit.provider import FakeProvider
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     Settings = Callable[[FakeProvider, Path], Mapping[str, Mapping[str, Any]]]
 
-_CLOSE_S = 30.0
+_CLOSE_S = 20.0
 _TRIES = 100
 
 
@@ -73,7 +75,7 @@ class World:
         """Make the folder, the server, the loop and the runtime."""
         self.folder = Path(tempfile.mkdtemp(prefix="llmspell-scenarios-")).resolve()
         self.provider.__enter__()
-        self._runner = asyncio.Runner()
+        self._loop = ContractLoop()
         settings = self._settings(self.provider, self.folder)
         self.runtime = Runtime(
             settings=settings,
@@ -81,7 +83,7 @@ class World:
             isolation=self._isolation,
             environ={},
         )
-        self._runner.run(self.runtime.__aenter__())
+        self._loop.run(self.runtime.__aenter__())
         return self
 
     def __exit__(
@@ -90,12 +92,29 @@ class World:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the runtime, the loop and the server, and remove the folder."""
-        with self._runner:
-            closing = self.runtime.__aexit__(None, None, None)
-            self._runner.run(asyncio.wait_for(closing, _CLOSE_S))
+        """End the runtime, the loop and the server, and remove the folder.
+
+        Raises:
+            AssertionError: something does not end; it is left to itself.
+        """
+        left = self._close()
         self.provider.__exit__(kind, error, traceback)
         shutil.rmtree(self.folder)
+        if left:
+            text = f"the scenarios leave what does not end: {'; '.join(left)}"
+            raise AssertionError(text)
+
+    def _close(self) -> list[str]:
+        """Close the runtime and the loop; return what does not end."""
+        left: list[str] = []
+        try:
+            with alarm(2 * _CLOSE_S):
+                closing = self.runtime.__aexit__(None, None, None)
+                self._loop.run(within(closing, _CLOSE_S, _CLOSE_S))
+        except (DeadlineError, TimeoutError):
+            left = ["the runtime"]
+        with alarm(2 * _CLOSE_S):
+            return [*left, *self._loop.close(_CLOSE_S / 4)]
 
     def _made(self, settings: Mapping[str, Mapping[str, Any]]) -> list[Bridge]:
         """Make the bridges that are given to the runtime: the further ones, or all, wrapped."""
@@ -112,14 +131,14 @@ class World:
         async def run() -> Any:
             return action()
 
-        return self._runner.run(run())
+        return self._loop.run(run())
 
     def run(self, scenario: Scenario, engine: str) -> tuple[Outcome, SideEffects]:
         """Run one scenario in a language; a deadline that passes shows in the outcome."""
         self._prepare(scenario)
         outcome, effects = Outcome(), SideEffects()
         with recording_spans() as spans:
-            self._runner.run(self._run(at(scenario, self.provider.url), engine, outcome, effects))
+            self._loop.run(self._run(at(scenario, self.provider.url), engine, outcome, effects))
         effects.spans = [str(span) for span in spans]
         self._look(effects)
         outcome.calls = effects.calls
