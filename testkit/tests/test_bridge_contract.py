@@ -48,15 +48,26 @@ class Hanging(Greeter):
         """Greet somebody."""
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
         return "Hello " + who
+
+
+class Sleeping(Greeter):
+    """Greets nobody, ever."""
+
+    @method(example={"who": "Ada"})
+    async def greet(self, who: str) -> str:
+        """Greet somebody."""
+        await asyncio.sleep(1000)
+        return "Hello " + who
 '''
 SUITE = """
-from greeter import Greeter, Hanging, Rude
+from greeter import Greeter, Hanging, Rude, Sleeping
 from llmspell_testkit import BridgeContract
 
 
 class TestGreeter(BridgeContract):
     bridge = {bridge}
     known_failures = {known}
+    deadline_s = {deadline_s}
 """
 
 
@@ -69,10 +80,17 @@ class Suite:
         pytester.syspathinsert()
 
     def run(
-        self, bridge: str = "Greeter", *, options: Sequence[str] = (), **known: str
+        self,
+        bridge: str = "Greeter",
+        *,
+        options: Sequence[str] = (),
+        deadline_s: float = 30.0,
+        **known: str,
     ) -> pytest.RunResult:
         named = {name.replace("__", ".").replace("_", "-"): why for name, why in known.items()}
-        self.pytester.makepyfile(test_greeter=SUITE.format(bridge=bridge, known=named))
+        self.pytester.makepyfile(
+            test_greeter=SUITE.format(bridge=bridge, known=named, deadline_s=deadline_s)
+        )
         idle = [f"-pno:{name}" for name in ("cacheprovider", "timeout", "anyio")]
         return self.pytester.runpytest_inprocess(*idle, *options)
 
@@ -133,6 +151,19 @@ def test_a_thread_that_never_ends_is_no_hang(suite: Suite, monkeypatch: pytest.M
     assert result.parseoutcomes()["failed"] == 1
     assert result.parseoutcomes()["errors"] == 1
     result.stdout.fnmatch_lines(["*TestGreeter leaves what does not end: the thread asyncio_0 (*"])
+
+
+def test_a_bridge_that_always_hangs_is_given_up(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few checks that did not end, the others of the class fail at once, and say why."""
+    monkeypatch.setattr("llmspell_testkit.bridge.host.MOST_LATE", 2)
+    result = suite.run("Sleeping", options=["-k", "greet and standard"], deadline_s=0.3)
+    outcomes = result.parseoutcomes()
+    assert outcomes["failed"] > 3
+    late = "*expected an end within 0.3 s, and it goes on"
+    result.stdout.fnmatch_lines([late, late, "*2 checks before this one had none: not made"])
+    assert result.stdout.str().count("and it goes on") == 2
 
 
 def test_a_part_of_the_contract_cannot_be_overridden() -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE_S = 5.0
 """How long a check that was cancelled may take to end, and the loop to come back from a call."""
+MOST_LATE = 5
+"""How many checks of a class may go on beyond their deadline: there are thousands."""
 _CLOSE_S = 4 * GRACE_S
 """How long closing the engines may take, and closing the loop, where they block it."""
 
@@ -31,6 +33,7 @@ class BridgeHost:
         self._engines = Engines()
         self._loop = ContractLoop()
         self._known: Lab | None = None
+        self._late = 0
         self.declined: list[str] = []
         """What the latest check needs that its engine has not; it was not made then."""
 
@@ -58,10 +61,13 @@ class BridgeHost:
         """Make one check, and list what it finds."""
         deadline_s = self.contract.deadline_s
         self.declined = []
+        if self._late >= MOST_LATE:
+            return [f"expected an end, and {self._late} checks before this one had none: not made"]
         try:
             with alarm(deadline_s + GRACE_S):
                 return self._loop.run(within(self._look(trial, world), deadline_s, GRACE_S))
         except (DeadlineError, TimeoutError):
+            self._late += 1
             return [f"expected an end within {deadline_s:g} s, and it goes on"]
         except Exception as error:  # noqa: BLE001 - of the bridge's `open` or `close`, or the world's
             return [f"expected the bridge to open and close, got {type(error).__name__}: {error}"]
