@@ -53,6 +53,7 @@ class DictionaryContract(BridgeContract):
     def bridge_world(self) -> Iterator[BridgeWorld]:
         """Run a dictionary server."""
         with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Server) as server:
+            server.daemon_threads = True  # closing it waits for no connection that is left open
             thread = threading.Thread(target=server.serve_forever, args=(0.01,))
             thread.start()
             yield BridgeWorld(settings={"host": "127.0.0.1", "port": server.server_address[1]})
