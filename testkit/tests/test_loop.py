@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -135,3 +136,38 @@ def test_an_alarm_that_was_swallowed_rings_again(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(DeadlineError), alarm(0.05):
         stubborn()
+
+
+def test_an_alarm_that_rings_at_the_end_of_its_block_is_not_heard_outside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The timer is off, and what it had rung already is dropped, before the block is left."""
+    real = signal.setitimer
+
+    def late(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+        return real(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", late)
+    with alarm(60.0):
+        pass
+
+
+def test_a_timer_that_was_there_before_rings_where_the_block_ends() -> None:
+    """One of a test runner's that became due meanwhile is heard by the test, and by nobody else."""
+
+    class RunnerError(Exception):
+        pass
+
+    def ring(number: int, frame: object) -> None:
+        raise RunnerError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    left_s, _ = signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        with pytest.raises(RunnerError), alarm(60.0):
+            threading.Event().wait(0.05)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left_s)
