@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from llmspell_testkit.bridge.leaks import held
+from llmspell_testkit.bridge.leaks import held, until
 from llmspell_testkit.deadline import DeadlineError, alarm
 from llmspell_testkit.loop import ContractLoop
 
@@ -28,7 +28,7 @@ def test_what_runs_on_it_is_answered() -> None:
     assert (one, two) == ((7, 0), (3, 1))
     assert isinstance(error, ZeroDivisionError)
     assert loop.close(5.0) == []
-    assert not any(thread.name.startswith("asyncio_") for thread in threading.enumerate())
+    assert not any(thread.is_alive() for thread in loop._threads._started)
 
 
 def test_calls_at_once_have_threads_of_their_own_and_idle_ones_are_used_again() -> None:
@@ -40,13 +40,14 @@ def test_calls_at_once_have_threads_of_their_own_and_idle_ones_are_used_again() 
         await asyncio.gather(*(asyncio.to_thread(meeting.wait, 20) for _ in range(3)))
         for _ in range(9):
             await asyncio.to_thread(time.monotonic)
-        return sum(thread.name.startswith("asyncio_") for thread in threading.enumerate())
+        return len(loop._threads._started)
 
-    async def idle() -> set[str]:
-        return {name for name in held().threads if name.startswith("asyncio_")}
+    async def idle() -> bool:
+        own = {f"{thread.name} #{thread.ident}" for thread in loop._threads._started}
+        return await until(lambda: not own & held().threads, 20)
 
     assert loop.run(meet()) == 3
-    assert loop.run(idle()) == set()
+    assert loop.run(idle())
     assert loop.close(5.0) == []
 
 
