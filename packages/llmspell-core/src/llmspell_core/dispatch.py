@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.bridge import Bridge, Builder, Handle, methods_of
@@ -22,7 +23,7 @@ from llmspell_core.errors import (
     PermissionDeniedError,
     ValidationError,
 )
-from llmspell_core.handles import Stream
+from llmspell_core.handles import Converted, Stream
 from llmspell_core.permissions import denied
 from llmspell_core.redact import redactor
 from llmspell_core.signature import nearest
@@ -30,7 +31,7 @@ from llmspell_core.telemetry import span
 from llmspell_core.values import BuilderRef, CallbackRef, HandleRef
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from llmspell_core.session import Session
     from llmspell_core.signature import Method
@@ -138,7 +139,7 @@ async def _invoke(
     # back has to be the same. What comes out of a stream was looked at when it went in.
     own = "read" in found.effects or isinstance(owner, Stream)
     if found.streams:
-        return session.handles.add(Stream(_Values(session, result, own=own)))
+        return session.handles.add(Stream(Converted(result, partial(_to_value, session, own=own))))
     return _to_value(session, await result, own=own)
 
 
@@ -170,37 +171,6 @@ def _named(effect: str, args: Sequence[Any]) -> str | None:
     return host or None if effect == "net" else None
 
 
-class _Values:
-    """Converts each item of a stream; closing it closes the source, and so does its end.
-
-    It is no generator: one that was never started closes nothing.
-    """
-
-    def __init__(self, session: Session, source: AsyncIterator[Any], *, own: bool = False) -> None:
-        self.source = source
-        self._items = aiter(source)
-        self._session = session
-        self._own = own
-        self._closed = False
-
-    def __aiter__(self) -> AsyncIterator[Value]:
-        return self
-
-    async def __anext__(self) -> Value:
-        try:
-            return _to_value(self._session, await anext(self._items), own=self._own)
-        except BaseException:
-            await self.aclose()
-            raise
-
-    async def aclose(self) -> None:
-        """Close the source, once."""
-        aclose = getattr(self.source, "aclose", None)
-        if aclose is not None and not self._closed:
-            self._closed = True
-            await aclose()
-
-
 def _to_value(session: Session, result: Any, *, own: bool = False) -> Value:
     """Make a script value of what a bridge returned; unless it is the spell's `own`, without keys."""
     value: Value = to_value(result, lambda item: _adopt(session, item))
@@ -212,7 +182,7 @@ def _adopt(session: Session, item: Any) -> Any:
     if isinstance(item, Handle):
         return session.handles.add(item)
     if hasattr(item, "__aiter__"):
-        return session.handles.add(Stream(_Values(session, item)))
+        return session.handles.add(Stream(Converted(item, partial(_to_value, session))))
     return item
 
 

@@ -12,7 +12,9 @@ from llmspell_core.limits import limit_error
 from llmspell_core.values import HandleRef
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from llmspell_core.values import Value
 
 CREDITS = 64
 """The most items a stream hands over at once; also how far it reads ahead."""
@@ -83,6 +85,39 @@ class Stream(Handle):
         self._end = self._end or ("done", None)
         aclose = getattr(self._source, "aclose", None)
         if aclose is not None:
+            await aclose()
+
+
+class Converted:
+    """What a stream reads from, each item converted; closing it closes the source, and so does its end.
+
+    It is no generator: one that was never started closes nothing.
+    """
+
+    def __init__(self, source: AsyncIterator[Any], convert: Callable[[Any], Value]) -> None:
+        """Read nothing yet."""
+        self.source = source
+        self._items = aiter(source)
+        self._convert = convert
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[Value]:
+        """Be read."""
+        return self
+
+    async def __anext__(self) -> Value:
+        """Read and convert one."""
+        try:
+            return self._convert(await anext(self._items))
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Close the source, once."""
+        aclose = getattr(self.source, "aclose", None)
+        if aclose is not None and not self._closed:
+            self._closed = True
             await aclose()
 
 
