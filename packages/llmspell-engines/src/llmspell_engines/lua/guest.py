@@ -77,31 +77,57 @@ def preload() -> None:
     _compiled = tuple(parts)
 
 
+def make_ahead() -> Callable[[Callable[[int, int, bytes], None], int | None], LuaGuest]:
+    """Make an engine before a fork: each worker begins with its own copy, which nothing has used.
+
+    Loading the prelude takes a worker a millisecond, a third of what its spell takes.
+    """
+    engine = _Engine()
+    engine.runtime.execute("collectgarbage()")
+    return lambda emit, memory_bytes: LuaGuest(emit, memory_bytes, engine=engine)
+
+
+class _Engine:
+    """Lua with the prelude loaded, and its two entry functions."""
+
+    def __init__(self) -> None:
+        """Make it without a limit: what the prelude itself takes is not counted."""
+        preload()
+        self.runtime = lua54.LuaRuntime(
+            encoding="latin-1", register_eval=False, register_builtins=False, max_memory=0
+        )
+        load, entries = self.runtime.execute(_BOOT)
+        for name, code in _compiled:
+            load(name, code)
+        self.put, self.step = entries()
+
+
 class LuaGuest:
     """One Lua engine that runs one spell; `emit(kind, id, payload)` takes its messages."""
 
     engine = "lua"
     version = "Lua 5.4"
 
-    def __init__(self, emit: Callable[[int, int, bytes], None], memory_bytes: int | None) -> None:
-        """Make the engine; `memory_bytes` bounds what the spell allocates, None is unlimited."""
-        preload()
+    def __init__(
+        self,
+        emit: Callable[[int, int, bytes], None],
+        memory_bytes: int | None,
+        *,
+        engine: _Engine | None = None,
+    ) -> None:
+        """Take an unused `engine`, or make one; `memory_bytes` bounds what the spell allocates.
+
+        None is unlimited.
+        """
+        engine = engine or _Engine()
         self._emit = emit
         self._memory_bytes = memory_bytes
         self._ended = False
-        self._runtime: lua54.LuaRuntime | None = lua54.LuaRuntime(
-            encoding="latin-1",
-            register_eval=False,
-            register_builtins=False,
-            max_memory=None if memory_bytes is None else 0,
-        )
-        load, entries = self._runtime.execute(_BOOT)
-        for name, code in _compiled:
-            load(name, code)
-        self._put, self._step = entries()
+        self._runtime: lua54.LuaRuntime | None = engine.runtime
+        self._put, self._step = engine.put, engine.step
         self._total_bytes = 0
         if memory_bytes is not None:
-            self._total_bytes = memory_bytes + self._runtime.get_memory_used()
+            self._total_bytes = memory_bytes + engine.runtime.get_memory_used()
         self._limit(on=True)
 
     def _limit(self, *, on: bool) -> None:

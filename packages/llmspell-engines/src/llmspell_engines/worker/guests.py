@@ -43,10 +43,16 @@ def load(spec: str) -> tuple[ModuleType, GuestFactory]:
     return module, factory
 
 
-def preload(spec: str) -> GuestFactory:
-    """Import a guest and let its module prepare whatever every worker can share."""
+def preload(spec: str, *, forks: bool = False) -> GuestFactory:
+    """Import a guest and let its module prepare whatever every worker can share.
+
+    With `forks`, that is an engine as well, where it survives a fork: each child may use its copy once.
+    """
     module, factory = load(spec)
     prepare = getattr(module, "preload", None)
     if prepare is not None:
         prepare()
+    ahead = getattr(module, "make_ahead", None) if forks else None
+    if ahead is not None:
+        factory = ahead()
     return factory

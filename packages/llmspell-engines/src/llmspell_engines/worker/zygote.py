@@ -27,7 +27,7 @@ def zygote_main(spec: str, host: int, layers: tuple[str, ...]) -> None:
     """Serve until the host closes the control socket; workers apply the lock's `layers`."""
     move_fds((2, 2), (CONTROL_FD, CONTROL_FD))
     linux.die_with_parent(host)
-    factory = preload(spec)
+    factory = preload(spec, forks=True)
     # what exists now is never collected, so workers do not copy its pages
     gc.collect()
     gc.freeze()
