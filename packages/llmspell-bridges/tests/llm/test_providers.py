@@ -12,6 +12,7 @@ import pytest
 
 from llmspell_bridges.llm import LlmBridge
 from llmspell_bridges.llm.importing import litellm_ready
+from llmspell_bridges.llm.models import ONE_KEY
 from llmspell_core import Budget, Ledger, LlmspellError, Session
 from llmspell_core.dispatch import call
 
@@ -123,3 +124,15 @@ async def test_a_models_name_leads_to_its_provider_alone(
     assert {name for name, hosts in found.items() if "api.openai.com" in hosts} <= OPENAIS
     hub = {name for name, hosts in found.items() if "huggingface.co" in hosts}
     assert hub <= {"huggingface"}
+
+
+async def test_who_wants_one_key_wants_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Litellm agrees about each provider that is not asked about any further."""
+    litellm = await litellm_ready()
+    for name in [it for it in os.environ if it.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    for provider in ONE_KEY:
+        variable = f"{provider.upper()}_API_KEY"
+        assert litellm.validate_environment(f"{provider}/m")["missing_keys"] == [variable]
+        monkeypatch.setenv(variable, "canary-0123456789")
+        assert litellm.validate_environment(f"{provider}/m")["missing_keys"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -114,7 +115,12 @@ def served_from_loopback(name: str, provider: Provider) -> bool:
     """Say whether the provider's requests stay on this machine."""
     if provider.base_url is None:
         return company(name) in SERVED_HERE
-    host = (urlsplit(provider.base_url).hostname or "").lower()
+    return _on_loopback(provider.base_url)
+
+
+@lru_cache(maxsize=64)
+def _on_loopback(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     import ipaddress
