@@ -50,10 +50,10 @@ SUITE = """
 from pathlib import Path
 from llmspell_core.engine import EngineConfig
 from llmspell_testkit import EngineContract
-import toy
+import toy_engine
 
 class TestToy(EngineContract):
-    engine = toy.{engine}
+    engine = toy_engine.{engine}
     sources = Path(r"{sources}")
     {more}
 """
@@ -76,7 +76,7 @@ class Contract:
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
-        pytester.makepyfile(toy=(HERE / "toy.py").read_text())
+        pytester.makepyfile(toy_engine=(HERE / "toy_engine.py").read_text())
         pytester.syspathinsert()
 
     def run(

@@ -13,10 +13,10 @@ pytest_plugins = ["pytester"]
 
 HERE = Path(__file__).parent
 ENGINE = """
-import toy
+import toy_engine
 from llmspell_core.engine import EngineInfo
 
-class MyEngine(toy.ToyEngine):
+class MyEngine(toy_engine.ToyEngine):
     info = EngineInfo(
         name="my", language="My", version="1", suffixes=(".my",),
         capabilities=frozenset({"hard_timeout"}),
@@ -36,7 +36,7 @@ def test_a_suite_of_ones_own_runs(pytester: pytest.Pytester) -> None:
     assert set(files) == {"money.toml", "test_money.py"}
     for name, text in files.items():
         (pytester.path / name).write_text(text, encoding="utf-8")
-    (pytester.path / "toy.py").write_text((HERE / "toy.py").read_text())
+    (pytester.path / "toy_engine.py").write_text((HERE / "toy_engine.py").read_text())
     (pytester.path / "my_engine.py").write_text(ENGINE)
     (pytester.path / "my_sources.toml").write_text('values-int = "return 42"')
     pytester.syspathinsert()
