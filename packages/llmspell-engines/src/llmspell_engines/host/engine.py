@@ -16,6 +16,7 @@ from llmspell_engines.host import undumpable
 from llmspell_engines.host.launch import make_launcher
 from llmspell_engines.host.pool import Pool
 from llmspell_engines.host.run import Run
+from llmspell_engines.host.worker import WorkerStartError
 from llmspell_engines.protocol import START, VALIDATE
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from llmspell_core.values import Value
     from llmspell_engines.host.worker import Worker
 
+_NOT_INSTALLED = "ImportError: "
 VALIDATION = Limits(timeout_s=10.0, cpu_s=10.0)
 
 
@@ -107,7 +109,14 @@ class WorkerEngine(ScriptEngine):
         if self._pool is None:
             text = f"the engine `{self.name}` is not started: use `await {type(self).__name__}.create()`"
             raise UnsupportedError(text)
-        return await self._pool.acquire_with(self._memory_bytes(limits))
+        try:
+            return await self._pool.acquire_with(self._memory_bytes(limits))
+        except WorkerStartError as error:
+            # its guest's own words, from before it had seen any script
+            _, found, missing = error.message.partition(_NOT_INSTALLED)
+            if found:
+                raise UnsupportedError(missing) from None
+            raise
 
     async def _acquire(self, limits: Limits) -> Worker:
         """Take a worker for a script: the host closes its own memory before it sees one."""
