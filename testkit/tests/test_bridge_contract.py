@@ -158,7 +158,7 @@ def test_a_bridge_that_always_hangs_is_given_up(
 ) -> None:
     """After a few checks that did not end, the others of the class fail at once, and say why."""
     monkeypatch.setattr("llmspell_testkit.bridge.host.MOST_LATE", 2)
-    result = suite.run("Sleeping", options=["-k", "greet and standard"], deadline_s=0.3)
+    result = suite.run("Sleeping", options=["-k", "greet and standard", "-rN"], deadline_s=0.3)
     outcomes = result.parseoutcomes()
     assert outcomes["failed"] > 3
     late = "*expected an end within 0.3 s, and it goes on"
