@@ -128,6 +128,32 @@ def test_values_are_searched_all_the_way_down(redactor: Redactor) -> None:
     assert PLAIN in str(value), "the original is left alone"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        PLAIN,
+        PLAIN.encode(),
+        ["a", [PLAIN]],
+        {"a": {PLAIN: 1}},
+        TextRecord("x", {"y": [PLAIN]}),
+        [TextRecord("x", {"y": PLAIN})],
+        ["\ud800", PLAIN],
+        {"a": 2**70, "b": PLAIN},
+        {1.5: PLAIN},
+    ],
+    ids=repr,
+)
+def test_a_key_is_found_in_values_of_every_kind(redactor: Redactor, value: Any) -> None:
+    """In those that one encoding shows whole, and in those that have none."""
+
+    def told(value: Any) -> str:
+        fields = value.fields if isinstance(value, TextRecord) else value
+        return repr([told(it) for it in fields]) if isinstance(fields, list) else repr(fields)
+
+    assert PLAIN in told(value)
+    assert PLAIN not in told(redactor.value(value))
+
+
 def test_a_value_without_a_key_is_the_same_object(redactor: Redactor) -> None:
     """Nothing is copied where nothing is found."""
     value = {"a": [1, "b", {"c": b"d"}], "r": TextRecord("x", {"y": ["z"]})}

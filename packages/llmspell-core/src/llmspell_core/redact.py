@@ -13,6 +13,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from llmspell_core.environment import is_credential
 from llmspell_core.values import TextRecord
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SHORTEST = 8
 """A shorter key is none: replacing it would spoil ordinary words."""
 _ENCODED_SHORTEST = 12
+_ENCODER = msgspec.msgpack.Encoder()
 _INERT = frozenset({type(None), bool, int, float})
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _LONGEST_WORD = 16
@@ -109,11 +112,25 @@ class Redactor:
             return _SHAPES.sub("[redacted: a key]", text)
         return text
 
-    def value(self, value: Any, *, foreign: bool = False) -> Any:  # noqa: PLR0911 - one line for each kind of type
+    def value(self, value: Any, *, foreign: bool = False) -> Any:
         """Replace the keys in a script value, map keys included; without any it is the same object.
 
         `foreign` replaces what looks like a key too.
         """
+        if type(value) in _INERT or (not foreign and self._clean(value)):
+            return value
+        return self._replaced(value, foreign=foreign)
+
+    def _clean(self, value: Any) -> bool:
+        """Say whether no key is in it, where one look at its encoding tells: 2 µs instead of 10."""
+        whole = value.fields if type(value) is TextRecord else value
+        try:
+            data = _ENCODER.encode(whole)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return False  # it holds what has no encoding, such as another text record
+        return not any(form in data for form, _ in self._bytes)
+
+    def _replaced(self, value: Any, *, foreign: bool) -> Any:  # noqa: PLR0911 - one line for each kind of type
         kind = type(value)
         if kind in _INERT:
             return value
@@ -122,7 +139,9 @@ class Redactor:
         if kind is bytes:
             return self.data(value)
         if kind is list or kind is tuple:
-            items = [it if type(it) in _INERT else self.value(it, foreign=foreign) for it in value]
+            items = [
+                it if type(it) in _INERT else self._replaced(it, foreign=foreign) for it in value
+            ]
             same = all(new is old for new, old in zip(items, value, strict=True))
             return value if same else items
         if kind is dict:
@@ -136,8 +155,8 @@ class Redactor:
         # most maps have no key in them, and cost no copy
         safe: dict[Any, Any] | None = None
         for index, (name, item) in enumerate(value.items()):
-            new_name = self.value(name, foreign=foreign)
-            new_item = item if type(item) in _INERT else self.value(item, foreign=foreign)
+            new_name = self._replaced(name, foreign=foreign)
+            new_item = item if type(item) in _INERT else self._replaced(item, foreign=foreign)
             if safe is None and (new_name is not name or new_item is not item):
                 safe = dict(islice(value.items(), index))
             if safe is not None:
@@ -209,8 +228,6 @@ class StreamRedactor:
 def forms(value: str) -> list[str]:
     """List what a text may look like: itself, escaped for JSON and for a URL, within base64."""
     import binascii
-
-    import msgspec
 
     data = _encoded(value)
     percent = "".join(chr(c) if c in _UNRESERVED else f"%{c:02X}" for c in data)
