@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores Ctrl-C for what it starts in the background, and every child inherits that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 COMMAND = [sys.executable, "-m", "llmspell_cli"]
 LANGUAGES = ("lua", "js")
 _OURS = ("LLMSPELL_MODEL", "LLMSPELL_MODELS_FROM", "NO_COLOR", "OPENAI_", "PYTHONWARNINGS")
