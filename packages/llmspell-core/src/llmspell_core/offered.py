@@ -20,11 +20,15 @@ _PLAIN = frozenset({type(None), bool, float, str, list, dict})
 
 def declined_in(value: Value, offered: AbstractSet[str]) -> str | None:
     """Name a capability that `value` needs and that is not `offered`; None if there is none."""
+    return next((needed for needed in needed_for(value) if needed not in offered), None)
+
+
+def needed_for(value: Value) -> Iterator[str]:
+    """Name the capabilities that an engine needs to hold a value, once for each part."""
     for part in _parts(value):
         needed = None if type(part) in _PLAIN else _needed(part)
-        if needed is not None and needed not in offered:
-            return needed
-    return None
+        if needed is not None:
+            yield needed
 
 
 def _needed(part: Value) -> str | None:
@@ -42,7 +46,7 @@ def _needed(part: Value) -> str | None:
 
 
 def _parts(value: Value) -> Iterator[Value]:
-    """Give a value and all that is in it; what a record or a builder holds stands for itself."""
+    """Give a value and all that is in it, a text record's fields too; a builder stands for itself."""
     left = [value]
     while left:
         part = left.pop()
@@ -51,3 +55,5 @@ def _parts(value: Value) -> Iterator[Value]:
             left.extend(part)
         elif isinstance(part, dict):
             left.extend(part.values())
+        elif isinstance(part, TextRecord):
+            left.extend(part.fields.values())

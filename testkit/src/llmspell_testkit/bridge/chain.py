@@ -5,20 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmspell_core.bridge import Handle
-from llmspell_core.values import HandleRef, TextRecord
+from llmspell_core.values import HandleRef
 from llmspell_testkit.bridge.lab import SCRIPT_FUNCTION, handles_of
 from llmspell_testkit.bridge.members import handles_in, is_stream, spread
 from llmspell_testkit.bridge.speak import Build, CallChain, Key, Step
 from llmspell_testkit.bridge.world import stood_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from llmspell_testkit.bridge.lab import Lab, Run
     from llmspell_testkit.bridge.members import Member
-
-_EXACT = 2**53
-"""The whole numbers that every language has: those that a float holds."""
 
 
 def gives(member: Member) -> Literal["value", "items", "nothing"]:
@@ -46,25 +41,6 @@ def needed(lab: Lab, member: Member) -> set[str]:
     if SCRIPT_FUNCTION in repr([*(lab.given(each) for each in chain), composed]):
         found.add("callbacks")
     return found
-
-
-def needed_for(value: Any) -> Iterator[str]:
-    """Name the capabilities that an engine needs to hold a value."""
-    if isinstance(value, bytes):
-        yield "binary"
-    elif isinstance(value, TextRecord):
-        yield "text_records"
-        yield from needed_for(value.fields)
-    elif isinstance(value, HandleRef):
-        yield "streams" if value.type == "stream" else "handles"
-    elif isinstance(value, int) and abs(value) > _EXACT:
-        yield "int64"
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from needed_for(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from needed_for(item)
 
 
 async def chain_to(run: Run, member: Member) -> tuple[CallChain, list[list[Any]]]:

@@ -9,8 +9,9 @@ import msgspec
 
 from llmspell_core.bridge import Callback
 from llmspell_core.errors import LlmspellError
+from llmspell_core.offered import needed_for
 from llmspell_core.values import CallbackRef, HandleRef, TextRecord, check_value, plain
-from llmspell_testkit.bridge.chain import chain_to, gives, needed, needed_for
+from llmspell_testkit.bridge.chain import chain_to, gives, needed
 from llmspell_testkit.bridge.check import check
 from llmspell_testkit.bridge.engines import remedy, speaker_of
 from llmspell_testkit.bridge.lab import SCRIPT_FUNCTION
