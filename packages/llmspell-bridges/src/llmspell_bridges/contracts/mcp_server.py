@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from llmspell_bridges.contracts.serving import served
+from llmspell_bridges.contracts.serving import ContractHandler, ContractServer, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,23 +24,18 @@ _RESULTS: dict[str, Any] = {
 }
 
 
-class McpServer(ThreadingHTTPServer):
+class McpServer(ContractServer):
     """`broken` hangs up on each request; `held` lets each call of a tool wait."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         """Listen on a free port of the loopback address."""
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.broken = False
-        self.held = False
-        self.waiting = threading.Event()
-        self.released = threading.Event()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}/mcp"
+        return f"{super().url}/mcp"
 
     @contextmanager
     def hangs_up(self) -> Iterator[None]:
@@ -53,21 +46,11 @@ class McpServer(ThreadingHTTPServer):
         finally:
             self.broken = False
 
-    @contextmanager
-    def holds(self) -> Iterator[None]:
-        """Let each call of a tool wait."""
-        self.held = True
-        try:
-            yield
-        finally:
-            self.held = False
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ContractHandler):
     server: McpServer
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
         size = int(self.headers.get("Content-Length") or 0)
         request = json.loads(self.rfile.read(size))
         method, params = request["method"], request.get("params") or {}
@@ -76,29 +59,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif "id" not in request:
             self._send(202, None)
         elif self.server.held and method == "tools/call":
-            self.server.waiting.set()
-            self.connection.recv(1)  # it ends when the other side hangs up
-            self.server.released.set()
-            self.close_connection = True
+            self.wait()
         else:
             self._send(200, {"jsonrpc": "2.0", "id": request["id"], **_answer(method, params)})
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
         self._send(405, None)
 
-    def do_DELETE(self) -> None:
+    def do_DELETE(self) -> None:  # noqa: N802 - the name that http.server looks for
         self._send(200, None)
 
     def _send(self, status: int, message: dict[str, Any] | None) -> None:
         data = b"" if message is None else json.dumps(message).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        self.send(status, "application/json", data)
 
 
 def _answer(method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,13 @@ see that nobody waits any more.
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from llmspell_bridges.contracts.serving import served
+from llmspell_bridges.contracts.serving import ContractHandler, ContractServer, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,24 +43,14 @@ ANSWERS: dict[str, Any] = {
 """What `FakeProvider` does not have, by the end of the path."""
 
 
-class ModelServer(ThreadingHTTPServer):
+class ModelServer(ContractServer):
     """`failing` is a status that each request gets, 0 hangs up; `held` lets each one wait."""
-
-    daemon_threads = True
 
     def __init__(self, behind: str) -> None:
         """Listen on a free port of the loopback address, in front of `behind`."""
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.behind = urlsplit(behind)
         self.failing: int | None = None
-        self.held = False
-        self.waiting = threading.Event()
-        self.released = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     @contextmanager
     def fails(self, status: int) -> Iterator[None]:
@@ -73,47 +61,27 @@ class ModelServer(ThreadingHTTPServer):
         finally:
             self.failing = None
 
-    @contextmanager
-    def holds(self) -> Iterator[None]:
-        """Let each request wait."""
-        self.held = True
-        try:
-            yield
-        finally:
-            self.held = False
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ContractHandler):
     server: ModelServer
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.failing == 0:
             self.close_connection = True
         elif self.server.failing is not None:
             error = {"error": {"message": "no", "type": "invalid_request_error", "code": None}}
-            self._send(self.server.failing, "application/json", json.dumps(error).encode())
+            self.send(self.server.failing, "application/json", json.dumps(error).encode())
         elif self.server.held:
-            self.server.waiting.set()
-            self.connection.recv(1)  # it ends when the other side hangs up
-            self.server.released.set()
-            self.close_connection = True
+            self.wait()
         elif self.path.endswith("audio/speech"):
-            self._send(200, "audio/mpeg", b"ID3 a sound")
+            self.send(200, "audio/mpeg", b"ID3 a sound")
         else:
             known = next((ANSWERS[end] for end in ANSWERS if self.path.endswith(end)), None)
             if known is None:
                 self._forward(body)
             else:
-                self._send(200, "application/json", json.dumps(known).encode())
-
-    def _send(self, status: int, kind: str, data: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+                self.send(200, "application/json", json.dumps(known).encode())
 
     def _forward(self, body: bytes) -> None:
         behind = HTTPConnection(self.server.behind.hostname or "", self.server.behind.port)
@@ -132,9 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             behind.close()
             self.close_connection = True
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
 
 
 @contextmanager
