@@ -58,6 +58,7 @@ def test_a_bad_tag_is_refused(written: Any) -> None:
         ([1], [1, 2], "[1] nothing ≠ int 2"),
         ([1, 2], [1], "[1] int 2 ≠ nothing"),
         ({"a": 1}, {}, "a int 1 ≠ nothing"),
+        ({"\x9b2J": "\x9b"}, {"\x9b2J": "\u202e"}, r'["\x9b2J"] text "\x9b" ≠ text "\u202e"'),
         ({}, {"a b": None}, '["a b"] nothing ≠ null'),
         (2**63 - 1, 2.0**63, "int 9223372036854775807 ≠ float 9.223372036854776e+18"),
     ],

@@ -141,7 +141,15 @@ def show(value: object) -> str:
 
 
 def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
-    """List where `got` is not `expected`, types included: ``[1] int 2 ≠ float 2.0``."""
+    """List where `got` is not `expected`, types included: ``[1] int 2 ≠ float 2.0``.
+
+    What a terminal would obey instead of show is written by its number.
+    """
+    for line in _differences(expected, got, path):
+        yield "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def _differences(expected: Any, got: Any, path: str) -> Iterator[str]:
     where = f"{path} " if path else ""
     if isinstance(expected, list) and isinstance(got, list):
         for index in range(max(len(expected), len(got))):
@@ -151,7 +159,7 @@ def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
             elif index >= len(expected):
                 yield f"{here} nothing ≠ {show(got[index])}"
             else:
-                yield from differences(expected[index], got[index], here)
+                yield from _differences(expected[index], got[index], here)
     elif isinstance(expected, dict) and isinstance(got, dict):
         for key in sorted({*expected, *got}):
             here = join_path(path, key)
@@ -160,7 +168,7 @@ def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
             elif key not in expected:
                 yield f"{here} nothing ≠ {show(got[key])}"
             else:
-                yield from differences(expected[key], got[key], here)
+                yield from _differences(expected[key], got[key], here)
     elif not _same(expected, got):
         yield f"{where}{show(expected)} ≠ {show(got)}"
 
