@@ -1,8 +1,8 @@
 """The one place through which everything a spell does passes.
 
 Lookup, permission, validation, budget, error mapping, spans and recording happen here, in this
-order, for every call of every engine, and what goes back holds no key of the host's. A feature that wants a second path is missing something
-here.
+order, for every call of every engine, and what goes back holds no key of the host's. A feature
+that wants a second path is missing something here.
 """
 
 from __future__ import annotations
