@@ -33,7 +33,7 @@ def test_a_spoiled_engine_is_caught(tmp_path: Path) -> None:
     config = EngineConfig(isolation="inproc")
     with (
         Comparing([Anglicizing, JavaScriptEngine], config=config) as comparing,
-        pytest.raises(AssertionError, match=r'lua differs.*\n.* text "\x80" ≠ text ""') as caught,
+        pytest.raises(AssertionError, match=r'lua differs.*\n.* text "\\x80" ≠ text ""') as caught,
     ):
         comparing.hold(value_programs, examples=400)
     file = tmp_path / "pasted.toml"

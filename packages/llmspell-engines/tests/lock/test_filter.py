@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import socket
 from collections import Counter
 
 import bpf
@@ -113,12 +114,13 @@ def test_memory_is_of_the_plain_kind(machine: str) -> None:
     [
         ("futex", 1, {0, 1, 3, 4, 5, 9, 10}),
         ("madvise", 2, {0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17}),
+        ("recvfrom", 3, {socket.MSG_DONTWAIT}),
     ],
 )
 def test_operations_are_those_that_engines_use(
     machine: str, name: str, argument: int, taken: set[int]
 ) -> None:
-    """Of a call with many operations, all others fail: merged or poisoned pages, priorities."""
+    """Of a call with many operations, all others fail: merged or poisoned pages, priorities, peeks."""
     number = seccomp.MACHINES[machine][1][name]
     found = {op for op in range(512) if judge(machine, number, *[0] * argument, op) == ALLOW}
     flagged = {op | flags for op in taken for flags in (0x80, 0x100, 0x180)}

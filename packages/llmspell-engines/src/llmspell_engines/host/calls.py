@@ -30,8 +30,11 @@ CALLS_LEAVING = 64
 """Calls given up by the script, and not ended yet, above which the worker is not read on."""
 NAME_CHARS = 256
 """The longest name of a bridge or a method: longer ones would fill errors and logs."""
-_CALL_PARTS = 3
+_CALL_PARTS = (3, 4)
 """Parts of a CALL that comes from no callback; one that does names it as the fourth."""
+
+
+_NO_CALL = "cannot convert call: it must be a target, a method and a list of arguments"
 
 
 class OpenCall:
@@ -126,13 +129,19 @@ def call_parts(call: Value) -> tuple[str | int, str, list[Value], int]:
     Raises:
         ConversionError: it has another shape, or names that are no names.
     """
-    match [*call, 0] if isinstance(call, list) and len(call) == _CALL_PARTS else call:
-        case [str() | int() as target, str(method), list(args), int(parent)] if not isinstance(
-            target, bool
-        ):
-            if len(method) <= NAME_CHARS and (isinstance(target, int) or len(target) <= NAME_CHARS):
-                return target, method, args, parent
-            text = f"cannot convert call: a name of more than {NAME_CHARS} characters"
-            raise ConversionError(text)
-    text = "cannot convert call: it must be a target, a method and a list of arguments"
-    raise ConversionError(text)
+    if not isinstance(call, list) or len(call) not in _CALL_PARTS:
+        raise ConversionError(_NO_CALL)
+    target, method, args, parent = call if len(call) == _CALL_PARTS[-1] else (*call, 0)
+    # plain comparisons: a `match` takes 3 µs of the 25 that the host works on a small call
+    if (
+        not isinstance(target, (str, int))
+        or isinstance(target, bool)
+        or not isinstance(method, str)
+        or not isinstance(args, list)
+        or not isinstance(parent, int)
+    ):
+        raise ConversionError(_NO_CALL)
+    if len(method) > NAME_CHARS or (isinstance(target, str) and len(target) > NAME_CHARS):
+        text = f"cannot convert call: a name of more than {NAME_CHARS} characters"
+        raise ConversionError(text)
+    return target, method, args, parent

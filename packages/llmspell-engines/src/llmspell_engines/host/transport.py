@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from llmspell_engines.host.awake import Awake
 from llmspell_engines.host.turns import Turns
-from llmspell_engines.protocol import GUEST_KINDS, FrameReader, ProtocolViolation, frames
+from llmspell_engines.protocol import (
+    GUEST_KINDS,
+    QUICK_S,
+    FrameReader,
+    ProtocolViolation,
+    frames,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -53,6 +61,9 @@ class Transport:
         self._drained: list[asyncio.Future[None]] = []
         self._turns = Turns.of(self._loop)
         self._turn: Turn | None = None
+        self._awake = Awake.of(self._loop)
+        self._sent_at = 0.0
+        self._quick = False
         self._paused = False
         self._reading = False
         self._broken = False
@@ -71,6 +82,7 @@ class Transport:
             if not self._unsent:
                 sent = self._try_send(frame)
                 if sent == len(frame):
+                    self._sent()
                     continue
                 rest = memoryview(frame)[sent:]
                 self._loop.add_writer(self._sock, self._on_writable)
@@ -80,6 +92,11 @@ class Transport:
                 last += rest
             else:
                 self._unsent.append(bytearray(rest) if len(rest) < _JOINED_BYTES else rest)
+
+    def _sent(self) -> None:
+        self._sent_at = perf_counter()
+        if self._quick:
+            self._awake.stay()
 
     async def drain(self) -> None:
         """Wait while more than `HIGH_WATER_BYTES` are unsent."""
@@ -161,6 +178,7 @@ class Transport:
         if not data or self._last_bytes < 0:
             self._end(None)
             return
+        self._quick = perf_counter() - self._sent_at < QUICK_S
         self._reader.feed(data)
         self._deliver()
 

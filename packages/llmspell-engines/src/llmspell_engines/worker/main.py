@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from llmspell_engines.protocol import FAILED
+from llmspell_engines.protocol import FAILED, several_processors
 from llmspell_engines.worker.guests import preload
 from llmspell_engines.worker.lock import Lock
 from llmspell_engines.worker.pack import pack
@@ -78,7 +78,7 @@ def _work(factory: GuestFactory, host: int, memory_bytes: int | None, lock: Lock
         linux.harden()
         # opened before the lock, read after the isolate exists
         statm = os.open("/proc/self/statm", os.O_RDONLY)
-    pump = Pump(SOCKET_FD)
+    pump = Pump(SOCKET_FD, awake=several_processors())
     lock.close_files()
     guest = _make(factory, pump, memory_bytes)
     if guest is None:

@@ -26,6 +26,8 @@ _FUTEX_FLAGS = 0x180  # FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME
 CHECKED = {
     # FUTEX_WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET
     "futex": ((1, _WORD ^ _FUTEX_FLAGS, (0, 1, 3, 4, 5, 9, 10)),),
+    # a look at whether the host has said something, without waiting: MSG_DONTWAIT and nothing else
+    "recvfrom": ((3, _WORD, (0x40,)),),
     "mprotect": ((2, _EXECUTABLE, (0,)),),
     "mmap": ((2, _EXECUTABLE, (0,)), (3, _WORD ^ _PRIVATE, (0,))),
     # MADV_NORMAL to _DONTNEED, _FREE, _DONTFORK, _DOFORK, _HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP
