@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
-from statistics import median
+from itertools import pairwise
+from statistics import fmean, median
 
 from benchmarks.floor import Echo
 from benchmarks.measurement import Measurement
@@ -25,73 +27,100 @@ _FRAME = b"x" * 28
 
 
 class Counting(Bridge):
-    """The smallest method there is."""
+    """The smallest method there is; `asked` has when it was called each time, in seconds."""
 
     name = "t"
+
+    def __init__(self) -> None:
+        """Start without a call."""
+        self.asked: list[float] = []
 
     @method()
     async def next(self, n: int) -> int:
         """Count on."""
+        self.asked.append(time.perf_counter())
         return n + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Calls one after another: how long each round trip took, and the host's processor time."""
+
+    trips_s: list[float]
+    cpu_s: float
+
+
 def measure(short: bool) -> list[Measurement]:  # noqa: FBT001 - the signature of every row
-    """Measure both languages: medians over batches of calls."""
+    """Measure both languages: the median of single round trips, over all batches."""
     return asyncio.run(_measure(rounds=5 if short else 15))
 
 
 async def _measure(rounds: int) -> list[Measurement]:
     found = []
-    async with Runtime(bridges=[Counting()]) as runtime:
+    counting = Counting()
+    async with Runtime(bridges=[counting]) as runtime:
         with Echo("raw") as echo:
             for language, (script, target) in _SCRIPTS.items():
                 calls = 2000 if language == "lua" else 500
-                seconds = await interleave_async(
+                batches = await interleave_async(
                     {
-                        "ours": partial(_ours, runtime, language, script, calls),
+                        "ours": partial(_ours, runtime, counting, language, script, calls),
                         "control": partial(_floor, echo, calls),
                     },
                     rounds=rounds,
                     warmups=2,
                 )
-                ours = [wall_s for wall_s, _ in seconds["ours"]]
-                cpu_us = median(cpu_s for _, cpu_s in seconds["ours"]) * 1e6
+                trips_s = _trips_s(batches["ours"])
+                cpu_us = median(batch.cpu_s for batch in batches["ours"]) * 1e6
                 found.append(
                     Measurement(
                         name=f"host_call.{language}",
                         what=f"host call round trip, {language}",
-                        value=median(ours) * 1e6,
-                        control=median(wall_s for wall_s, _ in seconds["control"]) * 1e6,
+                        value=median(trips_s) * 1e6,
+                        control=median(_trips_s(batches["control"])) * 1e6,
                         unit="µs",
                         target=target,
                         bounds="value",
-                        note=f"{spread(ours, 1e6, 'µs')}; host's processor time {cpu_us:.3g} µs",
+                        note=f"{spread(trips_s, 1e6, 'µs')}, mean {fmean(trips_s) * 1e6:.3g} µs; "
+                        f"host's processor time {cpu_us:.3g} µs",
                     )
                 )
     return found
 
 
-async def _ours(runtime: Runtime, language: str, script: str, calls: int) -> tuple[float, float]:
-    """Return the wall clock time of one call, and the host's processor time, in seconds."""
+def _trips_s(batches: list[Batch]) -> list[float]:
+    return [trip_s for batch in batches for trip_s in batch.trips_s]
+
+
+async def _ours(
+    runtime: Runtime, counting: Counting, language: str, script: str, calls: int
+) -> Batch:
+    """Take the time from each call's arrival to the next one's: an answer's way and a call's."""
     # the start of a spell is another row: it is measured with no call, and taken off
-    started_s, started_cpu_s = await _spell(runtime, language, script, 0)
-    wall_s, cpu_s = await _spell(runtime, language, script, calls)
-    return (wall_s - started_s) / calls, (cpu_s - started_cpu_s) / calls
+    started_cpu_s = await _spell(runtime, language, script, 0)
+    counting.asked.clear()
+    cpu_s = await _spell(runtime, language, script, calls)
+    trips_s = [later - sooner for sooner, later in pairwise(counting.asked)]
+    return Batch(trips_s, (cpu_s - started_cpu_s) / calls)
 
 
-async def _spell(runtime: Runtime, language: str, script: str, calls: int) -> tuple[float, float]:
+async def _spell(runtime: Runtime, language: str, script: str, calls: int) -> float:
+    """Run it, and return the host's processor time in seconds."""
     await asyncio.sleep(0.05)
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    cpu_s = time.process_time()
     result = await runtime.run(script, {"n": calls}, language=language)
-    wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
+    cpu_s = time.process_time() - cpu_s
     if result.value != calls:
         text = f"{calls} calls counted to {result.value!r}"
         raise RuntimeError(text)
-    return wall_s, cpu_s
+    return cpu_s
 
 
-async def _floor(echo: Echo, calls: int) -> tuple[float, float]:
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
+async def _floor(echo: Echo, calls: int) -> Batch:
+    cpu_s = time.process_time()
+    trips_s = []
     for _ in range(calls):
+        asked_s = time.perf_counter()
         await echo.ask(_FRAME)
-    return (time.perf_counter() - wall_s) / calls, (time.process_time() - cpu_s) / calls
+        trips_s.append(time.perf_counter() - asked_s)
+    return Batch(trips_s, (time.process_time() - cpu_s) / calls)

@@ -57,10 +57,15 @@ current_call: ContextVar[OpenCall | None] = ContextVar("llmspell_current_call", 
 
 
 def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Start a call's task; at once where Python can, which saves a turn of the loop."""
+    """Start a call's task at once, from a callback of the loop: that saves a turn of the loop."""
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)
+    task = loop.create_task(work)
+    # asyncio of Python 3.11 changes no more; a loop of another library has no such row
+    row = getattr(loop, "_ready", None)
+    if row:
+        row.pop()._run()
+    return task
 
 
 class Flow:
