@@ -200,8 +200,12 @@ def to_value(  # noqa: PLR0911 - one line for each kind of type
     if isinstance(result, (int, float)):
         return result.real  # the plain number of a subclass, such as an IntEnum
     if isinstance(result, TextRecord):
-        fields = {k: to_value(v, adopt, join_path(path, k)) for k, v in result.fields.items()}
-        return TextRecord(str(result), {k: v for k, v in fields.items() if v is not None})
+        fields = {
+            k: v if type(v) in _PLAIN else to_value(v, adopt, join_path(path, k))
+            for k, v in result.fields.items()
+            if v is not None
+        }
+        return TextRecord(str(result), fields)
     if isinstance(result, str):
         return str(result)
     if isinstance(result, (list, tuple)):
@@ -238,7 +242,7 @@ def _record(result: Any, adopt: Callable[[Any], Any], path: str) -> Any:
         text = f"a bridge returned a {type(result).__name__}{where}, which is not a script value"
         raise InternalError(text)
     return {
-        name: to_value(item, adopt, join_path(path, name))
+        name: item if type(item) in _PLAIN else to_value(item, adopt, join_path(path, name))
         for name, item in items.items()
         if item is not None
     }

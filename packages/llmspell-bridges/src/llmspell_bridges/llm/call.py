@@ -57,8 +57,8 @@ class ModelCall:
         self.model = model
         self.provider = provider
         self._ledger = ctx.session.ledger
-        self._price = price_of(litellm, settings, model)
-        self._connection = models.connection(litellm, settings, model)
+        self._price = price_of(litellm, settings, model, provider)
+        self._connection = models.connection(litellm, settings, model, provider)
         self._timeout_s = DEFAULT_TIMEOUT_S
         self._grant: Grant | None = None
 

@@ -13,7 +13,7 @@ from llmspell_core import ConfigurationError
 
 if TYPE_CHECKING:
     from llmspell_bridges.llm.models import Model
-    from llmspell_bridges.llm.settings import Settings
+    from llmspell_bridges.llm.settings import Provider, Settings
     from llmspell_core import Ledger
 
 _MILLION = 1_000_000
@@ -61,10 +61,13 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return self.call_usd + input_usd * prompt_tokens + output_usd * completion_tokens
 
 
-def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
+def price_of(
+    litellm: Any, settings: Settings, model: Model, provider: Provider | None = None
+) -> Price | None:
     """Find the price of `model`; None when nobody knows.
 
     What the host states comes first, then what is served from this machine, which is free.
+    `provider` is what the settings say of the model's, where that was looked up before.
     """
     info = info_of(litellm, model)
     sizes = {
@@ -75,7 +78,7 @@ def price_of(litellm: Any, settings: Settings, model: Model) -> Price | None:
     if stated is not None:
         return _stated(stated.input_usd, stated.output_usd, **sizes)
     if model.provider == LOCAL or served_from_loopback(
-        model.provider, settings.provider(model.provider)
+        model.provider, provider or settings.provider(model.provider)
     ):
         return _stated(0.0, 0.0, **sizes)
     if info.get("input_cost_per_token") is not None:

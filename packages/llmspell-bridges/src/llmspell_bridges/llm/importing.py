@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from llmspell_bridges.importing import BackgroundImport
+from llmspell_bridges.llm.unpriced import CONTEXT
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -53,8 +54,6 @@ LISTENERS = (
 """Where litellm keeps a host's own callbacks."""
 _ANSWERS = "cache"
 """What litellm itself puts there, when Gemini is first asked: it exports nothing."""
-_CONTEXT = "litellm._internal_context"
-"""Where litellm marks, for a task and what it starts, calls that listeners are not told of."""
 _NOISE = "Items? '.*' on TypedDict class '.*' (is|are) using the `ReadOnly` qualifier"
 
 
@@ -76,8 +75,8 @@ async def litellm_ready() -> Any:
     # Prompts are not exported unless asked. litellm copies all of a call three times to take them
     # out, a tenth of what a call costs: it need not where nobody listens.
     litellm.turn_off_message_logging = heard
-    # Nor need it put together for nobody what each call was: that is another twentieth.
-    internal = getattr(sys.modules.get(_CONTEXT), "is_internal_call", None)
+    # Nor need it put together for nobody what each call was, and price it: an eighth together.
+    internal = getattr(sys.modules.get(CONTEXT), "is_internal_call", None)
     if internal is not None:  # else another version of litellm
         internal.set(not heard)
     return litellm
@@ -87,6 +86,7 @@ def _load() -> ModuleType:
     from importlib import import_module
 
     from llmspell_bridges.llm.closing import close_hub, close_logs, close_ollama, close_redirects
+    from llmspell_bridges.llm.unpriced import leave_unheard_unpriced
 
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -101,6 +101,7 @@ def _load() -> ModuleType:
     close_hub()
     close_ollama()
     close_redirects()
+    leave_unheard_unpriced()
     _build_records()
     _register_local()
     return litellm  # type: ignore[no-any-return]  # Any, so that its settings can be set

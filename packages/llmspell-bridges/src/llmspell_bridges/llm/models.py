@@ -16,7 +16,7 @@ from llmspell_core.environment import is_credential
 from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
-    from llmspell_bridges.llm.settings import Settings
+    from llmspell_bridges.llm.settings import Provider, Settings
 
 ALIASES = {  # bare names that people write and litellm's own table does not know, or no longer
     "claude-3-opus": "anthropic/claude-3-opus-20240229",
@@ -122,14 +122,15 @@ def _check_name(text: str) -> None:
         raise ModelNotFoundError(f"no model is named {text[:40]!r}", model=text[:40])
 
 
-def connection(litellm: Any, settings: Settings, model: Model) -> dict[str, Any]:
-    """Say how litellm reaches `model`: its own name for it, address and key.
+def connection(
+    litellm: Any, settings: Settings, model: Model, provider: Provider
+) -> dict[str, Any]:
+    """Say how litellm reaches `model`, of the `provider`: its own name for it, address and key.
 
     Raises:
         AuthenticationError: there is no key, and the provider wants one; it names the variable.
         ConfigurationError: there is no address, or the key cannot be read.
     """
-    provider = settings.provider(model.provider)
     known = model.provider == LOCAL or known_to(litellm, model.provider)
     # A provider that only the host's settings know speaks OpenAI's protocol.
     arguments: dict[str, Any] = {"model": model.name if known else f"openai/{model.model}"}

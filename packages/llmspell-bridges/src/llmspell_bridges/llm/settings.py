@@ -106,8 +106,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if found.base_url is None:
             prefix = name.upper().replace("-", "_")
             for variable in (f"{prefix}_BASE_URL", f"{prefix}_API_BASE"):
-                if os.environ.get(variable):
-                    return msgspec.structs.replace(found, base_url=os.environ[variable])
+                if url := os.environ.get(variable):
+                    return msgspec.structs.replace(found, base_url=url)
         return found
 
 
