@@ -98,7 +98,8 @@ def _count(runtime: Runtime, pools: Sequence[Any]) -> Census:
 
 def _at_rest(pool: Any) -> bool:
     busy = pool._launches or pool._later or pool._waiting  # noqa: SLF001 - nothing public tells
-    busy = busy or pool._launcher.zygote.ended  # noqa: SLF001
+    # the watcher's thread closes what it had open of a worker a moment after the worker's end
+    busy = busy or pool._launcher.zygote.ended or not pool._watcher.asleep  # noqa: SLF001
     return not busy and pool.idle == len(pool._workers) == pool.spares  # noqa: SLF001
 
 
