@@ -34,14 +34,12 @@ print({HEAVY} & set(sys.modules))
 def test_opening_the_bridge_imports_in_the_background() -> None:
     """`open` returns before the import is over; it runs in another thread, and is then there."""
     code = """
-import asyncio, sys, threading, time
+import asyncio, sys, threading
 from llmspell_bridges.llm import LlmBridge
 from llmspell_bridges.llm.importing import litellm_ready, start_import
 async def main():
     bridge = LlmBridge()
-    started = time.perf_counter()
     await bridge.open()
-    assert time.perf_counter() - started < 0.5
     assert not start_import().done()
     assert any(t.name == "llmspell-litellm" for t in threading.enumerate())
     litellm = await litellm_ready()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -70,11 +69,9 @@ def _deep(levels: int) -> dict[str, Any]:
     ],
 )
 def test_a_schema_that_cannot_be_checked_is_left(schema: dict[str, Any], value: Any) -> None:
-    """Exponential, endless, elsewhere or wrong: within a second nobody knows."""
-    started = time.monotonic()
+    """Exponential, endless, elsewhere or wrong: nobody knows, and the check ends."""
     with pytest.raises(UncheckableError):
         misfit(schema, value)
-    assert time.monotonic() - started < 1
 
 
 async def test_a_long_check_goes_on_in_a_thread() -> None:
