@@ -114,10 +114,11 @@ async def test_the_last_answer_is_read_although_requests_were_left() -> None:
     before = children()
     async with asyncio.timeout(50):
         async with Pool(PROCESSES["fork"]("vanishing_guest:FakeGuest"), spares=0) as pool:
-            # each zygote serves one of the requests that wait for it
+            # each of the three that a request is put to serves one of those that wait for it; the
+            # last may find nothing that it could leave
             waiting = [asyncio.ensure_future(pool.acquire()) for _ in range(6)]
             workers = await asyncio.gather(*waiting, return_exceptions=True)
-            assert any(isinstance(worker, Worker) for worker in workers)
+            assert sum(isinstance(worker, Worker) for worker in workers) > 1
         assert children() == before
 
 
