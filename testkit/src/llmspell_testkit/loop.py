@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,14 +54,11 @@ class LoopThreads(ThreadPoolExecutor):
 
     def _worker(self) -> None:
         while (job := self._jobs.get()) is not None:
-            future, work = job
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work())
-                except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-                    future.set_exception(error)
-            del job, future, work  # an idle thread keeps nothing
+            tell = _do(*job)
+            # first: who is told may ask for more at once, and then finds this thread free
             self._free.release()
+            tell()
+            del job, tell  # an idle thread keeps nothing
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - the base's signature
         """Let each thread end when it has done what it is at."""
@@ -80,6 +78,16 @@ class LoopThreads(ThreadPoolExecutor):
             for thread in self._started
             if thread.is_alive()
         ]
+
+
+def _do(future: Future[Any], work: Callable[[], Any]) -> Callable[[], None]:
+    """Do a job; return what tells whoever waits for it."""
+    if not future.set_running_or_notify_cancel():
+        return lambda: None
+    try:
+        return partial(future.set_result, work())
+    except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        return partial(future.set_exception, error)
 
 
 def _where(frame: Any) -> str:
