@@ -1,11 +1,10 @@
 """The framing between host and worker: kinds, header, chunking. See `docs/protocol.md`.
 
-Both sides use this module. A worker's start-up time is a feature, so it imports next to nothing.
+Both sides use this module. A worker's start-up time is a feature, so it imports `struct` alone.
 """
 
 from __future__ import annotations
 
-import os
 from struct import Struct
 
 TYPE_CHECKING = False
@@ -35,20 +34,10 @@ EXT_HANDLE, EXT_CALLBACK, EXT_TEXT_RECORD, EXT_BUILDER = range(1, 5)
 METHOD_STREAMS = 1
 """A method's flag: calling it is answered with a stream handle."""
 
-QUICK_S = 0.0001
-"""What came within this time of the last word is awaited awake the next time, as long."""
-
 MORE = 1
 HEADER = Struct("!IBBII")
 """length, kind, flags, id, clock_ms."""
 HEADER_BYTES = HEADER.size
-
-
-def several_processors() -> bool:
-    """Say whether this process may use more than one: while one side waits awake, the other runs."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) > 1
-    return (os.cpu_count() or 1) > 1
 
 
 class ProtocolViolation(Exception):  # noqa: N818 - the protocol's own word for it

@@ -71,6 +71,18 @@ class Talk:
         return (await self.hear()).decode()
 
 
+class Clock:
+    """A clock that goes on when it is told to, or a little with each look."""
+
+    def __init__(self, step_s: float = 0.0) -> None:
+        self.now_s = 1.0
+        self.step_s = step_s
+
+    def perf_counter(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
 class NoWatcher(Watcher):
     """Leaves every limit to the kernel."""
 

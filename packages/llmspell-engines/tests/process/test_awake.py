@@ -9,28 +9,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from process_helpers import PROCESSES, Talk
+from process_helpers import PROCESSES, Clock, Talk
 
 from llmspell_engines.host import awake, transport
 from llmspell_engines.host.awake import Awake
-from llmspell_engines.protocol import CALL, INVOKE, QUICK_S, RESULT, frames
+from llmspell_engines.protocol import CALL, INVOKE, RESULT, frames
+from llmspell_engines.quick import QUICK_S
 from llmspell_engines.worker import pump
 from llmspell_engines.worker.pump import Pump
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Clock:
-    """A clock that goes on when it is told to, or a little with each look."""
-
-    def __init__(self, step_s: float = 0.0) -> None:
-        self.now_s = 1.0
-        self.step_s = step_s
-
-    def perf_counter(self) -> float:
-        self.now_s += self.step_s
-        return self.now_s
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from process_helpers import Talk
+from process_helpers import Clock, Talk
 
 from llmspell_engines.host import turns
 from llmspell_engines.host.turns import TURN_S, Turns
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
-
-
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now_s
 
 
 async def test_a_turn_is_shared_by_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +102,8 @@ def test_a_loop_is_let_go_of() -> None:
         await done.wait()
 
     gc.collect()
-    before = len(turns._rows)
+    before = len(Turns._made)
     for _ in range(5):
         asyncio.run(flood())
     gc.collect()
-    assert len(turns._rows) <= before
+    assert len(Turns._made) <= before

@@ -4,19 +4,19 @@ A processor of a virtual machine that has gone to sleep takes 20 to 40 µs to wa
 wakes it pays for that: measured on 2 shared cores, a call of a script's took the host 104 µs of
 processor time and 160 µs in all; with both sides awake for a moment, 56 and 59. So a loop that
 expects a worker's next word keeps turning for as long as that usually takes, at the most
-`protocol.QUICK_S`. All else that is ready runs as it does otherwise.
+`quick.QUICK_S`. All else that is ready runs as it does otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from weakref import WeakKeyDictionary
 
-from llmspell_engines.protocol import QUICK_S, several_processors
+from llmspell_engines.host.per_loop import PerLoop
+from llmspell_engines.quick import QUICK_S, several_processors
 
 
-class Awake:
+class Awake(PerLoop):
     """One loop's wakefulness; where there is one processor, it is the worker's turn instead.
 
     `turning` says whether the loop is kept from sleeping now.
@@ -27,14 +27,6 @@ class Awake:
         self._useful = several_processors()
         self._until = 0.0
         self.turning = False
-
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> Awake:
-        """Return the wakefulness of a loop: there is one, whoever asks."""
-        found = _awake.get(loop)
-        if found is None:
-            found = _awake[loop] = cls()
-        return found
 
     def stay(self) -> None:
         """Do not sleep before `QUICK_S` from now; call it from the loop's thread."""
@@ -48,6 +40,3 @@ class Awake:
         self.turning = time.perf_counter() < self._until
         if self.turning:
             asyncio.get_running_loop().call_soon(self._turn)
-
-
-_awake: WeakKeyDictionary[asyncio.AbstractEventLoop, Awake] = WeakKeyDictionary()

@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING
 
 from llmspell_engines.host.awake import Awake
 from llmspell_engines.host.turns import Turns
-from llmspell_engines.protocol import (
-    GUEST_KINDS,
-    QUICK_S,
-    FrameReader,
-    ProtocolViolation,
-    frames,
-)
+from llmspell_engines.protocol import GUEST_KINDS, FrameReader, ProtocolViolation, frames
+from llmspell_engines.quick import QUICK_S
 
 if TYPE_CHECKING:
     import socket
@@ -82,7 +77,7 @@ class Transport:
             if not self._unsent:
                 sent = self._try_send(frame)
                 if sent == len(frame):
-                    self._sent()
+                    self._note_sent()
                     continue
                 rest = memoryview(frame)[sent:]
                 self._loop.add_writer(self._sock, self._on_writable)
@@ -93,7 +88,7 @@ class Transport:
             else:
                 self._unsent.append(bytearray(rest) if len(rest) < _JOINED_BYTES else rest)
 
-    def _sent(self) -> None:
+    def _note_sent(self) -> None:
         self._sent_at = perf_counter()
         if self._quick:
             self._awake.stay()

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import deque
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+
+from llmspell_engines.host.per_loop import PerLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ class Turn:
         self.work = None
 
 
-class Turns:
+class Turns(PerLoop):
     """A row of work, done one after the other, for `TURN_S` and `PIECES` in each turn of the loop.
 
     Who has more to do stands at the end of the row again. So twenty floods at once delay a timer
@@ -42,15 +43,6 @@ class Turns:
         """Start with an empty row."""
         self._row: deque[Turn] = deque()
         self._scheduled = False
-
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> Turns:
-        """Return the row of a loop: there is one, whoever asks."""
-        found = _rows.get(loop)
-        if found is None:
-            # it does not hold its loop, which `_rows` would never let go of then
-            found = _rows[loop] = cls()
-        return found
 
     def add(self, work: Callable[[], None]) -> Turn:
         """Do `work`, a small piece of it, in one of the next turns."""
@@ -81,6 +73,3 @@ class Turns:
                 work()
             if time.perf_counter() >= end:
                 break
-
-
-_rows: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from llmspell_engines.protocol import FAILED, several_processors
+from llmspell_engines.protocol import FAILED
+from llmspell_engines.quick import several_processors
 from llmspell_engines.worker.guests import preload
 from llmspell_engines.worker.lock import Lock
 from llmspell_engines.worker.pack import pack

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-
-# the module under `socket`, which costs 17 ms less to import
-from _socket import socket
 from _thread import allocate_lock
 from time import perf_counter
 
-from llmspell_engines.protocol import HOST_KINDS, QUICK_S, READY, FrameReader, frames
+from llmspell_engines.protocol import HOST_KINDS, READY, FrameReader, frames
+from llmspell_engines.quick import QUICK_S
 from llmspell_engines.worker.pack import pack
 
 TYPE_CHECKING = False
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
 # below the size from which malloc maps fresh pages for every read
 _READ_BYTES = 64 * 1024
 
-
 try:
-    from _socket import AF_UNIX, MSG_DONTWAIT, SOCK_STREAM
+    # the module under `socket`, which costs 17 ms less to import
+    from _socket import AF_UNIX, MSG_DONTWAIT, SOCK_STREAM, socket
     from os import sched_yield
-except ImportError:  # Windows has none of them
+except ImportError:  # Windows lacks most of them
     _CAN_LOOK = False
 else:
     _CAN_LOOK = True
