@@ -141,12 +141,14 @@ def show(value: object) -> str:
 
 
 def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
-    """List where `got` is not `expected`, types included: ``[1] int 2 ≠ float 2.0``.
-
-    What a terminal would obey instead of show is written by its number.
-    """
+    """List where `got` is not `expected`, types included: ``[1] int 2 ≠ float 2.0``; see `plain`."""
     for line in _differences(expected, got, path):
-        yield "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        yield plain(line)
+
+
+def plain(text: str, *, keep: str = "") -> str:
+    """Write by its number what a terminal would obey instead of show, but for what is in `keep`."""
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
 
 
 def _differences(expected: Any, got: Any, path: str) -> Iterator[str]:

@@ -37,6 +37,8 @@ FILES = (
 )
 QUICK_S = 0.05
 """What a case that hangs takes, in the place of its own limit and deadline."""
+PATIENCE_S = 20.0
+"""What a case may take that has to end."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +46,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "GRACE_S", 0.2)
 
 
-def quick(case: Case) -> Case:
-    """Shorten the times of a case that is about time."""
+def quick(case: Case, *, hangs: bool) -> Case:
+    """Shorten the times of a case that is about time; what `hangs` is not waited for either.
+
+    Any other has all the time that it may need on a busy machine.
+    """
     times = {name for name in case.limits if name in ("timeout_s", "cpu_s")}
     limits = {**case.limits, **dict.fromkeys(times, QUICK_S)}
     if "cpu_s" in times or "memory_bytes" in limits:
@@ -55,7 +60,8 @@ def quick(case: Case) -> Case:
         details = {**expect.error.details, "value": QUICK_S}
         error = msgspec.structs.replace(expect.error, details=details)
         expect = msgspec.structs.replace(expect, error=error)
-    deadline_s = 3.0 if "timeout_s" in limits and limits["timeout_s"] > 1 else 0.7
+    hung_s = 3.0 if "timeout_s" in limits and limits["timeout_s"] > 1 else 0.7
+    deadline_s = hung_s if hangs else PATIENCE_S
     return msgspec.structs.replace(
         case, limits=limits, expect=expect, deadline_s=deadline_s, then=None
     )
@@ -65,17 +71,12 @@ TIMED = {"limits-cpu", "limits-endless-loop", "limits-endless-waiting", "limits-
 """Cases that take as long as all others together: for the good engine, and for defects of limits."""
 
 
-def patient(case: Case) -> Case:
-    """Give a case that has to end all the time it may need on a busy machine."""
-    return msgspec.structs.replace(quick(case), deadline_s=20.0)
-
-
 def caught(
     engine: type[Snake], folder: Path, *, timed: bool = True, hangs: frozenset[str] = frozenset()
 ) -> set[str]:
     """Hold an engine to the chosen cases and to every test of the contract; name what failed.
 
-    Cases that may not end are named in `hangs`: others are waited for.
+    `hangs` names the cases that need not end.
     """
     settings = {"engine": engine, "sources": SOURCES}
     contract: Any = type("TestBroken", (EngineContract,), settings)()
@@ -103,12 +104,7 @@ def _failures(
             name in cases
             and cases[name].topic != "performance"
             and not contract.declined(cases[name], config)
-            and (failure := contract._failure(held, quick(cases[name])))
-            and (
-                name in hangs
-                or "within the deadline" not in failure
-                or contract._failure(held, patient(cases[name]))
-            )
+            and contract._failure(held, quick(cases[name], hangs=name in hangs))
         ):
             yield name
     tests: dict[str, tuple[Any, ...]] = {

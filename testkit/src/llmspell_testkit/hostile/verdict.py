@@ -8,7 +8,7 @@ import msgspec
 
 from llmspell_core.limits import OPTIONS
 from llmspell_testkit.hostile.loader import limits_of
-from llmspell_testkit.tagged import differences, read_tagged
+from llmspell_testkit.tagged import differences, plain, read_tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,8 @@ ESCAPED = "ESCAPED"
 OVERRUN_S = 5.0
 """How far a run may be beyond its wall clock before the case fails; a benchmark holds the 50 ms."""
 _SHOWN_LINES = 60
+_KEPT = "\t\n"
+"""What a report of a hostile text keeps of it, beside what can be printed."""
 _SHOWN = 500
 
 
@@ -111,7 +113,9 @@ def _after(good: GoodSpell, after: SpellReport) -> Iterator[str]:
 def report(engine: str, case: HostileCase, found: list[str]) -> str:
     """Write a failure: engine, case, what it attempts, the script, what is wrong."""
     rows = case.source.split("\n")
-    shown = [f"  {n:3} | {_plain(row[:160])}" for n, row in enumerate(rows[:_SHOWN_LINES], 1)]
+    shown = [
+        f"  {n:3} | {plain(row[:160], keep=_KEPT)}" for n, row in enumerate(rows[:_SHOWN_LINES], 1)
+    ]
     more = [f"      … {len(rows) - _SHOWN_LINES} more lines"] if rows[_SHOWN_LINES:] else []
     return "\n".join(
         [
@@ -122,15 +126,10 @@ def report(engine: str, case: HostileCase, found: list[str]) -> str:
             *more,
             "",
             "what is wrong:",
-            *(f"  {_plain(problem)}" for problem in found),
+            *(f"  {plain(problem, keep=_KEPT)}" for problem in found),
         ]
     )
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _plain(text: str) -> str:
-    """Write a hostile text so that a terminal can show it."""
-    return "".join(c if c.isprintable() or c in "\t\n" else ascii(c)[1:-1] for c in text)
