@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from llmspell_engines.host.per_loop import PerLoop
+from llmspell_engines.host.turns import PerLoop
 from llmspell_engines.quick import QUICK_S, several_processors
 
 

@@ -5,17 +5,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING
-
-from llmspell_engines.host.per_loop import PerLoop
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
 TURN_S = 0.001
 """How long those in the row work in one turn of the loop."""
 PIECES = 4
 """How many of them: a call that is read in 30 µs may take another turn 300 µs to refuse."""
+
+
+class PerLoop:
+    """What there is one of for each loop: made when it is first asked for, and gone with the loop."""
+
+    _made: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Self]]
+
+    def __init_subclass__(cls) -> None:
+        """Give each subclass objects of its own."""
+        cls._made = WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Self:
+        """Return that of a loop: there is one, whoever asks."""
+        found = cls._made.get(loop)
+        if found is None:
+            # it does not hold its loop, which would never be let go of then
+            found = cls._made[loop] = cls()
+        return found
 
 
 class Turn:
