@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from subprocess import Popen
 
     from conftest import Cli
@@ -24,6 +25,13 @@ def _until(stream: Popen[bytes], text: str) -> list[str]:
     return seen
 
 
+def _save(file: Path, text: str) -> None:
+    """Save as most editors do: nobody ever sees half of it."""
+    fresh = file.with_name("fresh")
+    fresh.write_text(text)
+    fresh.replace(file)
+
+
 @pytest.mark.parametrize(
     ("suffix", "broken"), [("lua", "return ("), ("js", "return (")], ids=["lua", "js"]
 )
@@ -33,9 +41,9 @@ def test_a_change_runs_the_spell_again(cli: Cli, suffix: str, broken: str) -> No
     process = cli.start("run", file.name, "--watch")
     with process:
         _until(process, "watching")
-        file.write_text(broken)
+        _save(file, broken)
         assert any(f"live.{suffix}:1" in line for line in _until(process, "last good version"))
-        file.write_text("return 2")
+        _save(file, "return 2")
         _until(process, "watching")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)

@@ -81,6 +81,18 @@ async def test_a_file_that_vanishes_and_returns_is_followed(tmp_path: Path) -> N
         await reloads.until(4)
 
 
+async def test_a_file_that_is_being_written_is_not_yet_a_version(tmp_path: Path) -> None:
+    """A write empties a file first, and on a busy machine it may take a while to fill it again."""
+    file = tmp_path / "a.toy"
+    file.write_text("return 1")
+    reloads = Reloads()
+    async with Runtime(engines=[ToyEngine]) as runtime, runtime.load(file, reloads) as spell:
+        file.write_text("")
+        asyncio.get_running_loop().call_later(0.1, file.write_text, "return 2")
+        await reloads.queue.get()
+        assert (await spell.run()).value == 2
+
+
 async def test_the_first_version_must_be_good(tmp_path: Path) -> None:
     """There is nothing to fall back to."""
     file = tmp_path / "a.toy"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmspell_core.errors import LlmspellError, UnsupportedError
 from llmspell_core.spell import Spell
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEBOUNCE_MS = 30
 """How long a burst of changes may go on: editors write a file in several steps."""
 SETTLE_S = 0.02
+EMPTIED_S = 0.5
+"""How long an empty file is taken for one that is being written: a write empties a file first."""
 _PATIENCE = 10
 
 
@@ -105,11 +107,12 @@ class LiveSpell:
         return True
 
     async def _read(self) -> Spell:
-        """Read the spell while nobody writes it: a write empties a file first."""
+        """Read the spell while nobody writes it."""
         for _ in range(_PATIENCE):
             before, age_s = await asyncio.to_thread(_state, self._path)
-            if 0 <= age_s < SETTLE_S:
-                await asyncio.sleep(SETTLE_S - age_s)
+            settle_s = SETTLE_S if before.size else EMPTIED_S
+            if 0 <= age_s < settle_s:
+                await asyncio.sleep(settle_s - age_s)
                 continue
             spell = await asyncio.to_thread(Spell.read, self._path)
             if (await asyncio.to_thread(_state, self._path))[0] == before:
@@ -171,13 +174,22 @@ def _files(live: LiveSpell) -> frozenset[str]:
     return frozenset(os.path.realpath(file) for file in live.spell.files)
 
 
-def _state(path: str) -> tuple[tuple[int, int, int], float]:
-    """Return what changes with every write of a file, and how many seconds ago the last one was."""
+class _State(NamedTuple):
+    """What changes with every write of a file."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def _state(path: str) -> tuple[_State, float]:
+    """Return the file's state, and how many seconds ago its last write was."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
-        return (0, 0, 0), -1.0
-    return (found.st_ino, found.st_size, found.st_mtime_ns), time.time() - found.st_mtime
+        return _State(0, 0, 0), -1.0
+    state = _State(found.st_ino, found.st_size, found.st_mtime_ns)
+    return state, time.time() - found.st_mtime
 
 
 def _touches(files: frozenset[str], changed: set[tuple[Any, str]]) -> bool:
