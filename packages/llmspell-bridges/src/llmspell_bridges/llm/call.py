@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,7 @@ from llmspell_core import BadResponseError, LlmspellError, NetworkError
 from llmspell_core.redact import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
     from llmspell_bridges.llm.settings import Provider, Settings
     from llmspell_core import CallContext, TextRecord
@@ -75,7 +75,7 @@ class ModelCall:
     async def complete(self, arguments: dict[str, Any], *, parse: bool) -> TextRecord:
         """Ask for the whole answer; a key of the host's in it is not passed on."""
         collected = Collected(self.model)
-        async with self._settled(collected):
+        with self._settled(collected):
             response = await self._bounded(
                 self.litellm.acompletion(**self._connection, **arguments)
             )
@@ -88,7 +88,7 @@ class ModelCall:
         """Ask for the answer piece by piece; the last record carries what it cost."""
         collected = Collected(self.model)
         warm = stream_ready()
-        async with self._settled(collected):
+        with self._settled(collected):
             source = await self._bounded(
                 self.litellm.acompletion(
                     **self._connection,
@@ -122,7 +122,7 @@ class ModelCall:
     async def embed(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask for embeddings."""
         collected = Collected(self.model)
-        async with self._settled(collected):
+        with self._settled(collected):
             response = await self._bounded(self.litellm.aembedding(**self._connection, **arguments))
             collected.usage = response.usage
             vectors = [_vector(item) for item in response.data or []]
@@ -138,7 +138,7 @@ class ModelCall:
     ) -> tuple[T, float | None]:
         """Ask for something that is no text; return what `take` makes of it, and what it cost."""
         bill = Bill()
-        async with self._settled(bill):
+        with self._settled(bill):
             response = await self._bounded(request)
             bill.usage = token_usage(response)
             bill.cost_usd = price(response)
@@ -193,8 +193,8 @@ class ModelCall:
         async with asyncio.timeout(self._timeout_s):
             return await answer
 
-    @asynccontextmanager
-    async def _settled(self, collected: Collected | Bill) -> AsyncIterator[None]:
+    @contextmanager
+    def _settled(self, collected: Collected | Bill) -> Iterator[None]:
         """Settle what the block spent, also when it fails or is left, and translate its errors."""
         grant = self._grant
         if grant is None:
