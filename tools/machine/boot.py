@@ -35,6 +35,7 @@ MODULES = (  # what it takes to see the files of the machine around
     "fs/overlayfs/overlay",
 )
 DELEGATE = """\
+export TMPDIR=/dev/shm  # an overlay of this kernel has no files without a name
 group=/sys/fs/cgroup/service
 echo +memory > /sys/fs/cgroup/cgroup.subtree_control
 mkdir -p $group/leaf
