@@ -72,12 +72,14 @@ def run(binaries: Path, *command: str) -> None:
 
 
 def ours(name: str, wheels: Path) -> set[str]:
-    """Name the distribution and those of ours that its wheel says it needs, however far."""
+    """Name the distribution and those of ours that its wheel says it needs, extras apart."""
     (wheel,) = wheels.glob(f"{name.replace('-', '_')}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (record,) = (entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
         metadata = archive.read(record).decode()
-    needed = set(re.findall(r"^Requires-Dist: (llmspell-\w+)", metadata, re.MULTILINE))
+    needed = set(
+        re.findall(r"^Requires-Dist: (llmspell-\w+)(?!.*extra ==)", metadata, re.MULTILINE)
+    )
     return {name}.union(*(ours(each, wheels) for each in needed))
 
 
