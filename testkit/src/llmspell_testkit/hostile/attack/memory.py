@@ -71,7 +71,7 @@ def make_the_stack_code(scene: Scene) -> None:
     checked(libc.mprotect(ctypes.c_void_p(here), PAGE, _DATA | mmap.PROT_EXEC))
 
 
-@attempt("pkey_mprotect")
+@attempt("pkey_mprotect", absent=[errno.ENOSYS])  # aarch64 has it since 6.12
 def make_code_by_the_new_call(scene: Scene) -> None:
     """Make executable what was written, by the call that filters forget."""
     address = pages(_DATA, _PRIVATE)
