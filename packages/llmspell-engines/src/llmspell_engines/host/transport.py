@@ -48,6 +48,7 @@ class Transport:
         """Take over `sock` and start reading."""
         sock.setblocking(False)  # noqa: FBT003 - its only parameter
         self._sock = sock
+        self._fd = sock.fileno()
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_closed = on_closed
@@ -61,6 +62,7 @@ class Transport:
         self._quick = False
         self._paused = False
         self._reading = False
+        self._writing = False
         self._broken = False
         self._ending = False
         self._last_bytes = _LAST_BYTES
@@ -80,7 +82,7 @@ class Transport:
                     self._note_sent()
                     continue
                 rest = memoryview(frame)[sent:]
-                self._loop.add_writer(self._sock, self._on_writable)
+                self._write(on=True)
             self.unsent_bytes += len(rest)
             last = self._unsent[-1] if self._unsent else None
             if isinstance(last, bytearray) and len(last) + len(rest) <= _JOINED_BYTES:
@@ -151,12 +153,22 @@ class Transport:
             self._turn.cancel()
         self._sock.close()
 
+    # By number: asyncio asks for what is not registered, and the KeyError that it gets and drops
+    # writes a socket with the addresses of both its ends, by two calls of the kernel.
+
     def _read(self, *, on: bool) -> None:
         if on and not self._reading:
-            self._loop.add_reader(self._sock, self._on_readable)
+            self._loop.add_reader(self._fd, self._on_readable)
         elif not on and self._reading:
-            self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(self._fd)
         self._reading = on
+
+    def _write(self, *, on: bool) -> None:
+        if on and not self._writing:
+            self._loop.add_writer(self._fd, self._on_writable)
+        elif not on and self._writing:
+            self._loop.remove_writer(self._fd)
+        self._writing = on
 
     def _on_readable(self) -> None:
         try:
@@ -244,7 +256,7 @@ class Transport:
             self._wake()
 
     def _drop_unsent(self) -> None:
-        self._loop.remove_writer(self._sock)
+        self._write(on=False)
         self._unsent.clear()
         self.unsent_bytes = 0
         self._wake()
