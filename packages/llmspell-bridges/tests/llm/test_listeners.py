@@ -106,26 +106,3 @@ async def test_a_closed_runtime_takes_nothing_from_the_next(
     worker.enqueue(tell())
     await asyncio.wait_for(told.wait(), 10)
     await worker.stop()
-
-
-async def test_a_runtime_that_closes_leaves_another_loops_log_alone() -> None:
-    """There is one for the whole process, and it may be at work in another thread."""
-    await litellm_ready()
-    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-
-    worker: Any = GLOBAL_LOGGING_WORKER
-    await worker.stop()
-    other = asyncio.new_event_loop()
-
-    async def start() -> asyncio.Task[None]:
-        worker.start()
-        work: asyncio.Task[None] = worker._worker_task
-        return work
-
-    work = await asyncio.to_thread(other.run_until_complete, start())
-    clients.hold()
-    await clients.release()
-    assert worker._worker_task is work
-    await asyncio.to_thread(other.run_until_complete, worker.stop())
-    assert work.done()
-    other.close()

@@ -67,15 +67,10 @@ async def release() -> None:
 
 
 async def _stop_logging() -> None:
-    """Let litellm's logging worker finish and end, where it belongs to this event loop.
-
-    There is one for the whole process. Another loop may be at work in another thread; or it was
-    closed with the worker still on it, and whoever waits for that one gets an error instead.
-    """
+    """Let litellm's logging worker finish and end; it belongs to this event loop."""
     module: Any = sys.modules.get("litellm.litellm_core_utils.logging_worker")
     worker = getattr(module, "GLOBAL_LOGGING_WORKER", None)
-    work = getattr(worker, "_worker_task", None)
-    if worker is None or (work is not None and work.get_loop() is not asyncio.get_running_loop()):
+    if worker is None:
         return
     with suppress(TimeoutError):
         async with asyncio.timeout(1):
