@@ -34,8 +34,11 @@ MODULES = (  # what it takes to see the files of the machine around
     "fs/9p/9p",
     "fs/overlayfs/overlay",
 )
-DELEGATE = """\
+ENVIRONMENT = """\
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export TMPDIR=/dev/shm  # an overlay of this kernel has no files without a name
+"""
+DELEGATE = """\
 group=/sys/fs/cgroup/service
 echo +memory > /sys/fs/cgroup/cgroup.subtree_control
 mkdir -p $group/leaf
@@ -49,6 +52,7 @@ _ENDED = re.compile(r"machine: the command ended with (\d+)")
 
 def main(folder: Path, command: list[str]) -> int:
     """Boot, and return the exit code of `command`."""
+    emulator = [_found("timeout"), str(TIMEOUT_S), _found("qemu-system-x86_64")]
     kernel = _kernel(folder)
     start = folder / "initrd"
     start.write_bytes(_archive(_files(kernel, command)))
@@ -58,14 +62,7 @@ def main(folder: Path, command: list[str]) -> int:
     booting = ["-kernel", str(image), "-initrd", str(start), "-nographic", "-no-reboot"]
     options = ["-append", "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off"]
     with subprocess.Popen(
-        [
-            _found("timeout"),
-            str(TIMEOUT_S),
-            _found("qemu-system-x86_64"),
-            *machine,
-            *booting,
-            *options,
-        ],
+        [*emulator, *machine, *booting, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -105,13 +102,12 @@ def _files(kernel: Path, command: list[str]) -> dict[str, bytes | None]:
     """List what the machine starts with: names, and contents; None is a folder."""
     (modules,) = (kernel / "lib/modules").iterdir()
     script = f"cd {shlex.quote(str(Path.cwd()))}\nexec {shlex.join(command)}\n"
-    path = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
     files: dict[str, bytes | None] = dict.fromkeys(
         ("bin", "modules", "proc", "dev", "root", "above", "below")
     )
     files["bin/busybox"] = Path(_found("busybox")).read_bytes()
     files["init"] = (HERE / "init").read_bytes()
-    files["command"] = (path + DELEGATE + script).encode()
+    files["command"] = (ENVIRONMENT + DELEGATE + script).encode()
     for number, name in enumerate(MODULES):
         files[f"modules/{number:02}.ko"] = (modules / "kernel" / f"{name}.ko").read_bytes()
     return files
