@@ -137,6 +137,23 @@ async def test_a_cancelled_caller_loses_no_worker(
         assert await pool.acquire() is not worker
 
 
+async def test_no_worker_is_made_for_callers_who_left(open_pool: Callable[..., Any]) -> None:
+    """Whoever stopped waiting is not counted when somebody else asks."""
+    async with open_pool() as pool:
+        await pool.acquire()
+        leaving = [asyncio.ensure_future(pool.acquire()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in leaving:
+            task.cancel()
+        await asyncio.wait(leaving)
+        assert pool._starting == 5
+        staying = asyncio.ensure_future(pool.acquire())
+        await asyncio.sleep(0)
+        assert pool._starting == 5
+        await staying
+        await until_idle(pool, 4)
+
+
 async def test_a_caller_cancelled_at_the_last_moment_loses_no_worker(
     open_pool: Callable[..., Any],
 ) -> None:

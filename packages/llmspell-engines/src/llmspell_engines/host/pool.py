@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from llmspell_engines.host.cgroup import Cgroups
@@ -95,7 +96,10 @@ class Pool:
         try:
             return self._give(await waiter, self.memory_bytes)
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if waiter.cancelled():
+                with suppress(ValueError):  # whoever looked for one who waits has passed it by
+                    self._waiting.remove(waiter)
+            elif waiter.done() and waiter.exception() is None:
                 self._hand_over(waiter.result())
             raise
 
@@ -164,11 +168,8 @@ class Pool:
             self._later = None
         if self._closed:
             return
-        waiting = sum(not waiter.done() for waiter in self._waiting)
-        wanted = (
-            waiting + (self.spares if spares is None else spares) - len(self._idle) - self._starting
-        )
-        for _ in range(wanted):
+        wanted = len(self._waiting) + (self.spares if spares is None else spares)
+        for _ in range(wanted - len(self._idle) - self._starting):
             self._starting += 1
             self._run(self._launch_spare())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import deque
 from typing import TYPE_CHECKING
 
 from llmspell_engines.host.exit import read_errors
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+_TOGETHER = 4
+"""How many requests or answers one turn of the loop takes.
+
+One of each made a turn for every one of a thousand spells, and nothing was done twice in a row:
+1.86 times what litellm takes alone, instead of 1.53. With 16 it is 1.45, but a turn takes 57 ms
+instead of 17.
+"""
 _LATE_S = 10.0
 """How long a dead zygote's last answer is waited for: seconds passed on a machine at 13 times its load."""
 
@@ -46,7 +54,7 @@ class Zygote:
         self._number = 0
         self._hung_up = False
         self._late: asyncio.TimerHandle | None = None
-        self._turn = asyncio.Lock()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._errors, writing = error_pipe()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -87,21 +95,22 @@ class Zygote:
         number = self._number = self._number + 1
         request = REQUEST.pack(number, UNLIMITED if memory_bytes is None else memory_bytes)
         answer: asyncio.Future[int] = self._loop.create_future()
-        async with self._turn:
-            while True:
-                try:
-                    socket.send_fds(self._control, [request], [sock, errors])
-                except (BlockingIOError, InterruptedError):
-                    await self._writable()
-                except OSError as error:
-                    if not self.ended and not isinstance(error, ConnectionError):
-                        # it is not gone: too many descriptors are on their way, for instance
-                        text = f"the zygote of {self.spec} could not be asked: {error.strerror}"
-                        raise WorkerStartError(text) from None
-                    await self._ended
-                    raise self._gone() from None
-                else:
-                    break
+        if self._waiting:
+            await self._room()
+        while True:
+            try:
+                socket.send_fds(self._control, [request], [sock, errors])
+            except (BlockingIOError, InterruptedError):
+                await self._room()
+            except OSError as error:
+                if not self.ended and not isinstance(error, ConnectionError):
+                    # it is not gone: too many descriptors are on their way, for instance
+                    text = f"the zygote of {self.spec} could not be asked: {error.strerror}"
+                    raise WorkerStartError(text) from None
+                await self._ended
+                raise self._gone() from None
+            else:
+                break
         self._answers[number] = answer
         return answer
 
@@ -116,31 +125,37 @@ class Zygote:
         self.kill()
         await self._ended
 
-    async def _writable(self) -> None:
-        ready: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_writer(self._control, _set, ready)
-        try:
-            await asyncio.wait((ready, self._ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
+    async def _room(self) -> None:
+        """Wait until the zygote has read some of its requests, or is gone."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        self._loop.add_writer(self._control, self._on_room)
+        await waiter
+
+    def _on_room(self) -> None:
+        for _ in range(min(_TOGETHER, len(self._waiting))):
+            _set(self._waiting.popleft())
+        if not self._waiting:
             self._loop.remove_writer(self._control)
 
     def _on_answer(self) -> None:
-        try:
-            data = self._control.recv(ANSWER.size)
-        except (BlockingIOError, InterruptedError, ConnectionResetError):
-            # reset: it left requests unread. The kernel says so before it gives out the answers.
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._loop.remove_reader(self._control)
-            self._hung_up = True
-            if self._process.ended:
-                self._finish()
-            else:
-                self.kill()
-            return
-        number, pid, code = ANSWER.unpack(data)
+        """Take what was answered, `_TOGETHER` at most."""
+        for _ in range(_TOGETHER):
+            try:
+                data = self._control.recv(ANSWER.size)
+            except (BlockingIOError, InterruptedError, ConnectionResetError):
+                # reset: it left requests unread. The kernel says so before it gives out the answers.
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._hang_up()
+                return
+            self._take(*ANSWER.unpack(data))
+            if not self._answers:
+                return
+
+    def _take(self, number: int, pid: int, code: int) -> None:
         self.forks += 1
         answer = self._answers.pop(number)
         if code:
@@ -148,6 +163,14 @@ class Zygote:
             answer.set_exception(WorkerStartError(text))
         else:
             answer.set_result(pid)
+
+    def _hang_up(self) -> None:
+        self._loop.remove_reader(self._control)
+        self._hung_up = True
+        if self._process.ended:
+            self._finish()
+        else:
+            self.kill()
 
     def _ended_now(self) -> None:
         """Wait for the last answers: a worker forked at the last moment sends its own."""
@@ -161,12 +184,15 @@ class Zygote:
         if self._late is not None:
             self._late.cancel()
         self._loop.remove_reader(self._control)
+        self._loop.remove_writer(self._control)
         self._control.close()
         self._message = read_errors(self._errors).strip()
         self._ended.set_result(None)
         for answer in self._answers.values():
             answer.set_exception(self._gone())
         self._answers.clear()
+        while self._waiting:
+            _set(self._waiting.popleft())
         self._on_end(self)
 
     def _gone(self) -> ZygoteGoneError:
