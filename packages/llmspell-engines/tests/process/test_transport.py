@@ -196,6 +196,46 @@ async def test_joined_frames_arrive_as_they_were_sent() -> None:
     theirs.close()
 
 
+async def test_answers_of_one_turn_leave_together() -> None:
+    """Messages that may gather leave in the next turn as one write, in the order they were sent."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)  # noqa: FBT003 - its only parameter
+    transport = Transport(ours, lambda *_: None, lambda _: None)
+    for number in range(3):
+        transport.send(RESULT, number, b"\xc0", gather=True)
+    transport.send(RESULT, 3, b"\xc0")
+    with pytest.raises(BlockingIOError):
+        theirs.recv(1000)
+    await asyncio.sleep(0)
+    reader = FrameReader(HOST_KINDS, clock=True)
+    reader.feed(theirs.recv(1000))
+    assert [id for _, id, _, _ in iter(reader.take, None)] == [0, 1, 2, 3]
+    assert transport.unsent_bytes == 0
+    transport.send(RESULT, 4, b"\xc0", gather=True)
+    transport.close()
+    await asyncio.sleep(0)
+    assert theirs.recv(1000) == b""
+    theirs.close()
+
+
+async def test_gathered_answers_wait_for_room() -> None:
+    """What the socket does not take of them follows when the worker has read."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)  # noqa: FBT003 - its only parameter
+    transport = Transport(ours, lambda *_: None, lambda _: None)
+    for number in range(3):
+        transport.send(RESULT, number, bytes(HIGH_WATER_BYTES), gather=True)
+    reader = FrameReader(HOST_KINDS, clock=True)
+    got: list[int] = []
+    async with asyncio.timeout(20):
+        while len(got) < 3:
+            reader.feed(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
+            got += [len(payload) for _, _, payload, _ in iter(reader.take, None)]
+    assert got == [HIGH_WATER_BYTES] * 3
+    transport.close()
+    theirs.close()
+
+
 class Endless:
     """A socket whose other end never stops writing."""
 

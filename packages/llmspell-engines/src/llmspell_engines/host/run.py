@@ -124,7 +124,9 @@ class Run:
 
     def _send(self, kind: int, number: int, payload: bytes) -> None:
         if not self._ended.done():
-            self._worker.send(kind, number, payload, self._elapsed_ms())
+            # a spell with other calls under way is likely to get several answers in this turn
+            gather = bool(self._calls)
+            self._worker.send(kind, number, payload, self._elapsed_ms(), gather=gather)
             if self._worker.unsent_bytes > UNSENT_BYTES:
                 self._session.fail(limit_error("unread_answers", UNSENT_BYTES))
 

@@ -70,13 +70,21 @@ class Transport:
         self.closed = False
         self._read(on=True)
 
-    def send(self, kind: int, id: int, payload: bytes, clock_ms: int = 0) -> None:
-        """Send one message now, or as soon as the worker reads; to a dead worker: nothing."""
+    def send(
+        self, kind: int, id: int, payload: bytes, clock_ms: int = 0, *, gather: bool = False
+    ) -> None:
+        """Send one message now, or as soon as the worker reads; to a dead worker: nothing.
+
+        With `gather` it leaves in the next turn of the loop, with what else was sent until then:
+        each write wakes the worker, which costs the host more than an answer does.
+        """
         for frame in frames(kind, id, payload, clock_ms):
             if self._broken or self.closed:
                 return
             rest: bytes | memoryview = frame
-            if not self._unsent:
+            if gather and not self._unsent:
+                self._loop.call_soon(self._flush)
+            elif not self._unsent:
                 sent = self._try_send(frame)
                 if sent == len(frame):
                     self._note_sent()
@@ -89,6 +97,12 @@ class Transport:
                 last += rest
             else:
                 self._unsent.append(bytearray(rest) if len(rest) < _JOINED_BYTES else rest)
+
+    def _flush(self) -> None:
+        if self._unsent and not self._writing:
+            self._sent_at = perf_counter()
+            self._on_writable()
+            self._write(on=bool(self._unsent))
 
     def _note_sent(self) -> None:
         self._sent_at = perf_counter()

@@ -152,9 +152,14 @@ class Worker:
         else:
             self._on_exit.append(callback)
 
-    def send(self, kind: int, id: int, payload: bytes, clock_ms: int = 0) -> None:
-        """Send one message; `clock_ms` is milliseconds since the run's start."""
-        self._transport.send(kind, id, payload, clock_ms)
+    def send(
+        self, kind: int, id: int, payload: bytes, clock_ms: int = 0, *, gather: bool = False
+    ) -> None:
+        """Send one message; `clock_ms` is milliseconds since the run's start.
+
+        With `gather` it waits for what else is sent in this turn of the loop.
+        """
+        self._transport.send(kind, id, payload, clock_ms, gather=gather)
 
     async def drain(self) -> None:
         """Wait while the worker is behind with reading."""
