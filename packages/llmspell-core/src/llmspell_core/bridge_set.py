@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from llmspell_core.registry import installed
@@ -56,5 +57,9 @@ class BridgeSet:
 
 def _mentioned(name: str, texts: Iterable[str]) -> bool:
     """Say whether a spell's text has `name` as a word of its own."""
-    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-    return any(word.search(text) for text in texts)
+    return any(name in text and _word(name).search(text) for text in texts)
+
+
+@cache
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")

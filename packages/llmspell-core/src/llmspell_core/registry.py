@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,9 +66,13 @@ def installed(group: str, path: Sequence[str] | None = None) -> dict[str, Plugin
     Raises:
         ConfigurationError: two distributions offer the same name.
     """
+    return dict(_by_name(group, tuple(sys.path if path is None else path)))
+
+
+@cache
+def _by_name(group: str, path: tuple[str, ...]) -> dict[str, Plugin]:
     found: dict[str, Plugin] = {}
-    seen: set[str] = set()
-    for plugin in _scan(tuple(sys.path if path is None else path), seen):
+    for plugin in _scan(path):
         if plugin.group != group:
             continue
         other = found.setdefault(plugin.name, plugin)
@@ -80,19 +85,16 @@ def installed(group: str, path: Sequence[str] | None = None) -> dict[str, Plugin
     return found
 
 
-_cache: dict[tuple[str, ...], list[Plugin]] = {}
-
-
-def _scan(path: tuple[str, ...], seen: set[str]) -> list[Plugin]:
+@cache
+def _scan(path: tuple[str, ...]) -> list[Plugin]:
     """Read every distribution's entry points once per search path."""
-    if path not in _cache:
-        _cache[path] = [
-            plugin
-            for folder in path
-            for distribution, file in _files(folder or ".", seen)
-            for plugin in _read(file, distribution)
-        ]
-    return _cache[path]
+    seen: set[str] = set()
+    return [
+        plugin
+        for folder in path
+        for distribution, file in _files(folder or ".", seen)
+        for plugin in _read(file, distribution)
+    ]
 
 
 def _files(folder: str, seen: set[str]) -> Iterator[tuple[str, str]]:
