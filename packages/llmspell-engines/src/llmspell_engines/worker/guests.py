@@ -34,8 +34,11 @@ def load(spec: str) -> tuple[ModuleType, GuestFactory]:
         ImportError: there is no such module or class.
     """
     module_name, _, class_name = spec.partition(":")
-    __import__(module_name)
-    module = sys.modules[module_name]
+    module = None
+    while module is None:
+        # raises where it fails here; where it failed in a thread that was waited for, it returns
+        __import__(module_name)
+        module = sys.modules.get(module_name)
     factory = getattr(module, class_name, None)
     if factory is None:
         text = f"no guest {class_name!r} in {module_name}"
