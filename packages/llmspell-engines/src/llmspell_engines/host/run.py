@@ -122,10 +122,8 @@ class Run:
     def _elapsed_ms(self) -> int:
         return min(int((time.perf_counter() - self._started) * 1000), _MAX_ID)
 
-    def _send(self, kind: int, number: int, payload: bytes) -> None:
+    def _send(self, kind: int, number: int, payload: bytes, *, gather: bool = False) -> None:
         if not self._ended.done():
-            # a spell with other calls under way is likely to get several answers in this turn
-            gather = bool(self._calls)
             self._worker.send(kind, number, payload, self._elapsed_ms(), gather=gather)
             if self._worker.unsent_bytes > UNSENT_BYTES:
                 self._session.fail(limit_error("unread_answers", UNSENT_BYTES))
@@ -189,7 +187,9 @@ class Run:
             self._answer_error(call.number, unforeseen)
             return
         self._free(call)
-        self._send(p.RESULT, call.number, payload)
+        # a spell with other calls under way is likely to get several answers in this turn
+        gather = self._in_flight[call.depth] > 0
+        self._send(p.RESULT, call.number, payload, gather=gather)
 
     def _free(self, call: OpenCall) -> None:
         """Free the call's place, before its answer leaves: the guest reuses it at once."""

@@ -99,10 +99,10 @@ class Transport:
                 self._unsent.append(bytearray(rest) if len(rest) < _JOINED_BYTES else rest)
 
     def _flush(self) -> None:
-        if self._unsent and not self._writing:
-            self._sent_at = perf_counter()
+        if self._unsent:
             self._on_writable()
             self._write(on=bool(self._unsent))
+            self._note_sent()
 
     def _note_sent(self) -> None:
         self._sent_at = perf_counter()

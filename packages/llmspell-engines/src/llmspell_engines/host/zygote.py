@@ -128,8 +128,9 @@ class Zygote:
     async def _room(self) -> None:
         """Wait until the zygote has read some of its requests, or is gone."""
         waiter: asyncio.Future[None] = self._loop.create_future()
+        if not self._waiting:
+            self._loop.add_writer(self._control, self._on_room)
         self._waiting.append(waiter)
-        self._loop.add_writer(self._control, self._on_room)
         await waiter
 
     def _on_room(self) -> None:
