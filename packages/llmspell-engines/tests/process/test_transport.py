@@ -176,6 +176,17 @@ async def test_small_frames_that_wait_take_their_bytes() -> None:
     theirs.close()
 
 
+async def received(theirs: socket.socket, count: int) -> list[tuple[int, int]]:
+    """Read `count` frames; return the number and the size of each."""
+    reader = FrameReader(HOST_KINDS, clock=True)
+    got: list[tuple[int, int]] = []
+    async with asyncio.timeout(20):
+        while len(got) < count:
+            reader.feed(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
+            got += [(id, len(payload)) for _, id, payload, _ in iter(reader.take, None)]
+    return got
+
+
 async def test_joined_frames_arrive_as_they_were_sent() -> None:
     """Frames that had to wait, large and small, come out whole and in order."""
     ours, theirs = socket.socketpair()
@@ -184,13 +195,7 @@ async def test_joined_frames_arrive_as_they_were_sent() -> None:
     sizes = [HIGH_WATER_BYTES, 1, 70_000, 2, 3, 500_000, 1, 0, 65_000, 600, 9] * 3
     for number, size in enumerate(sizes):
         transport.send(RESULT, number, bytes(size))
-    reader = FrameReader(HOST_KINDS, clock=True)
-    got: list[tuple[int, int]] = []
-    async with asyncio.timeout(20):
-        while len(got) < len(sizes):
-            reader.feed(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
-            got += [(id, len(payload)) for _, id, payload, _ in iter(reader.take, None)]
-    assert got == list(enumerate(sizes))
+    assert await received(theirs, len(sizes)) == list(enumerate(sizes))
     assert transport.unsent_bytes == 0
     transport.close()
     theirs.close()
@@ -225,13 +230,8 @@ async def test_gathered_answers_wait_for_room() -> None:
     transport = Transport(ours, lambda *_: None, lambda _: None)
     for number in range(3):
         transport.send(RESULT, number, bytes(HIGH_WATER_BYTES), gather=True)
-    reader = FrameReader(HOST_KINDS, clock=True)
-    got: list[int] = []
-    async with asyncio.timeout(20):
-        while len(got) < 3:
-            reader.feed(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
-            got += [len(payload) for _, _, payload, _ in iter(reader.take, None)]
-    assert got == [HIGH_WATER_BYTES] * 3
+    sizes = [HIGH_WATER_BYTES] * 3
+    assert await received(theirs, len(sizes)) == list(enumerate(sizes))
     transport.close()
     theirs.close()
 
